@@ -1,0 +1,77 @@
+package netpoll
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrAgain means that a call on a non-blocking descriptor would have had to wait.
+const ErrAgain = unix.EAGAIN
+
+// Read reads what there is into p. At the peer's end of stream it returns io.EOF; with nothing to
+// read now it returns ErrAgain.
+func Read(fd int, p []byte) (int, error) {
+	for {
+		n, err := unix.Read(fd, p)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, err
+		case n == 0 && len(p) > 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// Write writes as much of p as there is room for. Less than all, 0 too, and no error means that the
+// socket is full: an event Writable follows when it has room.
+func Write(fd int, p []byte) (int, error) {
+	done := 0
+	for {
+		n, err := unix.Write(fd, p[done:])
+		switch {
+		case err == nil:
+			done += n
+			return done, nil
+		case err == unix.EAGAIN:
+			return done, nil
+		case err != unix.EINTR:
+			return done, err
+		}
+	}
+}
+
+// CloseWrite ends the sending half of a connection: the peer reads an end of stream after what was written.
+func CloseWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
+
+// CloseFD closes a descriptor that was never added to a poller.
+func CloseFD(fd int) error { return unix.Close(fd) }
+
+// PeerAddr asks the kernel for the address at the other end; "" if it is not known any more.
+func PeerAddr(fd int) string {
+	sa, err := unix.Getpeername(fd)
+	if err != nil {
+		return ""
+	}
+	return addrPort(sa).String()
+}
+
+// Descriptors returns how many descriptors the process uses and how many it may have.
+func Descriptors() (used, limit int, err error) {
+	var r syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
+		return 0, 0, fmt.Errorf("netpoll: read the descriptor limit: %w", err)
+	}
+	// Since Linux 6.2 the size of the directory is the number of its entries, so that nothing is walked.
+	fi, err := os.Stat("/proc/self/fd")
+	if err != nil {
+		return 0, int(r.Cur), fmt.Errorf("netpoll: count descriptors: %w", err)
+	}
+	return int(fi.Size()), int(min(r.Cur, 1<<31-1)), nil
+}
