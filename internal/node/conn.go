@@ -1,0 +1,154 @@
+package node
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gobwas/ws"
+
+	"crier/hub"
+	"crier/internal/frame"
+	"crier/netpoll"
+)
+
+// A life is where a connection is in its life. It only goes forward, and only (*conn).move sets it.
+type life uint32
+
+const (
+	handshaking life = iota // its request is not whole yet; no member
+	open                    // a member
+	closing                 // no member any more; last words may still go out, what comes in is thrown away
+	dead                    // its worker closes the descriptor as soon as it can
+
+	lifeMask = 3
+)
+
+// Flags beside the life, in the same word.
+const (
+	pinged   uint32 = 1 << (iota + 2) // was silent, and has been pinged
+	partly                            // a message has begun and is not whole
+	parked                            // waits, as a publisher, for the node to catch up
+	finished                          // the sending half is closed
+	surplus                           // above MaxConnections: to be told no
+)
+
+// A conn is all there is for one connection: 144 bytes while it is idle.
+type conn struct {
+	netpoll.Conn
+	member hub.Member
+
+	// Immutable.
+	node *Node
+
+	// Owned by the worker that serves it.
+	partial *partial // what a head or message not yet whole needs; nil otherwise
+
+	state atomic.Uint32 // life and flags
+	seen  atomic.Uint32 // when bytes last came, in the node's milliseconds
+	since atomic.Uint32 // when the handshake, the unfinished message or the closing began
+
+	slot uint32 // guarded by registry.mu
+}
+
+// A partial holds the bytes of what is not whole yet.
+type partial struct {
+	head    []byte
+	decoder frame.Decoder
+}
+
+var partials = sync.Pool{New: func() any { return new(partial) }}
+
+// keepBuffer is the largest buffer in bytes that goes back to the pool.
+const keepBuffer = 16 << 10
+
+func (p *partial) release() {
+	p.decoder.Reset(keepBuffer)
+	if cap(p.head) > keepBuffer {
+		p.head = nil
+	}
+	p.head = p.head[:0]
+	partials.Put(p)
+}
+
+func (c *conn) life() life { return life(c.state.Load() & lifeMask) }
+
+// move sets the life to a later one if it is still from. It reports whether it did: of several who
+// want to end a connection, one does.
+func (c *conn) move(from, to life) bool {
+	for {
+		s := c.state.Load()
+		if life(s&lifeMask) != from {
+			return false
+		}
+		if c.state.CompareAndSwap(s, s&^lifeMask|uint32(to)) {
+			return true
+		}
+	}
+}
+
+func (c *conn) is(flag uint32) bool { return c.state.Load()&flag != 0 }
+func (c *conn) set(flag uint32)     { c.state.Or(flag) }
+func (c *conn) unset(flag uint32)   { c.state.And(^flag) }
+
+// Serve implements netpoll.Handler.
+func (c *conn) Serve(w *netpoll.Worker, ev netpoll.Event) (more netpoll.Event) {
+	const in = netpoll.Readable | netpoll.Hangup | netpoll.Kicked
+	const out = netpoll.Writable | netpoll.Kicked
+	if c.life() == handshaking && ev&in != 0 {
+		more |= c.shake(w, ev)
+	} else if c.life() == open {
+		if ev&out != 0 && c.member.Resume() == hub.Again {
+			more |= netpoll.Writable
+		}
+		if ev&in != 0 && c.life() == open {
+			more |= c.read(w, ev)
+		}
+	}
+	// A leave by anyone, also one made just now, has kicked or returns to here.
+	if c.life() == closing {
+		more |= c.linger(w, ev)
+	}
+	if c.life() == dead {
+		c.end()
+		return 0
+	}
+	return more
+}
+
+// Write implements hub.Sink.
+func (c *conn) Write(p []byte) (int, error) { return netpoll.Write(c.FD(), p) }
+
+// Evict implements hub.Sink.
+func (c *conn) Evict(cause hub.Cause, _ error) {
+	switch cause {
+	case hub.TooFarBehind:
+		c.leave(SlowBytes, ws.StatusCode(1013), "too many bytes behind")
+	case hub.TooOld:
+		c.leave(SlowAge, ws.StatusCode(1013), "too long behind")
+	default:
+		c.abort(Reset)
+	}
+}
+
+// Resume implements hub.Waiter.
+func (c *conn) Resume() {
+	c.seen.Store(c.node.clock.Load()) // its silence was the node's doing
+	c.unset(parked)
+	netpoll.Kick(c)
+}
+
+// leaveOf returns the reason that goes with an error of the decoder, and the close code to send.
+func leaveOf(err error) (Reason, ws.StatusCode, string) {
+	var fe *frame.Error
+	if !errors.As(err, &fe) {
+		return ProtocolError, ws.StatusProtocolError, "protocol error"
+	}
+	switch fe.Code {
+	case ws.StatusInvalidFramePayloadData:
+		return BadUTF8, fe.Code, fe.Reason
+	case ws.StatusMessageTooBig:
+		return TooBig, fe.Code, fe.Reason
+	}
+	return ProtocolError, fe.Code, fe.Reason
+}

@@ -1,0 +1,129 @@
+package node
+
+import (
+	"io"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"crier/hub"
+	"crier/internal/frame"
+	"crier/netpoll"
+)
+
+// readShare is how many buffers one Serve reads before other connections have their turn.
+const readShare = 4
+
+// read takes what an open connection has sent.
+func (c *conn) read(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
+	for range readShare {
+		if !c.mayRead() {
+			return 0
+		}
+		n, err := netpoll.Read(c.FD(), w.Buf)
+		switch {
+		case err == netpoll.ErrAgain:
+			return 0
+		case err == io.EOF:
+			c.abort(PeerGone)
+			return 0
+		case err != nil:
+			c.abort(Reset)
+			return 0
+		}
+		c.heard()
+		c.feed(w.Buf[:n])
+		if c.life() != open {
+			return 0
+		}
+		if n < len(w.Buf) && ev&netpoll.Hangup == 0 {
+			// A short read has emptied the socket (epoll(7)), and what comes now is a new edge. But the
+			// end of the stream that was announced with these bytes is not: it must be read.
+			return 0
+		}
+	}
+	return netpoll.Readable | ev&netpoll.Hangup
+}
+
+// mayRead reports whether the node keeps up. If not the connection is parked: it is not read, which
+// slows its peer by TCP, until the hub calls Resume.
+func (c *conn) mayRead() bool {
+	if c.is(parked) {
+		return false
+	}
+	if !c.node.hub.Paused() {
+		return true
+	}
+	c.set(parked) // before asking: Resume may come before the answer
+	if c.member.MayPublish(c) == hub.Sent {
+		c.unset(parked)
+		return true
+	}
+	return false
+}
+
+func (c *conn) heard() {
+	if now := c.node.clock.Load(); now != c.seen.Load() {
+		c.seen.Store(now)
+	}
+	if c.is(pinged) {
+		c.unset(pinged)
+	}
+}
+
+// feed takes bytes of the stream of frames: it publishes each message that they complete and keeps what
+// is left of one that they do not. b is unmasked in place.
+func (c *conn) feed(b []byte) {
+	p := c.partial
+	if p == nil {
+		p = partials.Get().(*partial)
+	}
+	n := c.node
+	now := time.Duration(-1)
+	var whole bool
+	for {
+		ev, rest, err := p.decoder.Next(b, &n.frames)
+		if err != nil {
+			c.leave(leaveOf(err))
+			break
+		}
+		if ev.Kind == frame.None {
+			break
+		}
+		switch ev.Kind {
+		case frame.Message:
+			whole = true
+			if now < 0 {
+				now = n.now()
+			}
+			var header [ws.MaxHeaderSize]byte
+			n.received.Add(1)
+			n.receivedBytes.Add(int64(len(ev.Payload)))
+			c.member.Publish(frame.AppendHeader(header[:0], ev.Op, len(ev.Payload)), ev.Payload, now)
+		case frame.Ping:
+			var pong [ws.MaxControlFramePayloadSize + 2]byte
+			if c.member.Interject(append(frame.AppendHeader(pong[:0], ws.OpPong, len(ev.Payload)), ev.Payload...)) == hub.Again {
+				n.droppedPongs.Add(1)
+			}
+		case frame.Close:
+			c.leave(PeerClosed, ev.Code, "")
+		}
+		if c.life() != open {
+			break
+		}
+		b = rest
+	}
+	if p.decoder.Idle() || c.life() != open {
+		if c.is(partly) {
+			c.unset(partly)
+		}
+		c.partial = nil
+		p.release()
+		return
+	}
+	if whole || c.partial == nil {
+		c.since.Store(n.clock.Load())
+		c.set(partly)
+	}
+	c.partial = p
+}
