@@ -39,7 +39,6 @@ func run(args []string) error {
 		kong.Description("A large-fanout WebSocket broadcast node: what anyone sends goes to everyone.\n\n"+
 			"Every flag can also be given as an environment variable, shown behind it."),
 		kong.DefaultEnvars("CRIER"),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {

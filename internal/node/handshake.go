@@ -101,8 +101,8 @@ func (c *conn) answer(head, rest []byte) {
 }
 
 func requestLine(head []byte) (method, target, version string) {
-	line, _, _ := strings.Cut(string(head), "\r\n")
-	method, line, _ = strings.Cut(line, " ")
+	first, _, _ := bytes.Cut(head, []byte("\r\n"))
+	method, line, _ := strings.Cut(string(first), " ")
 	target, version, _ = strings.Cut(line, " ")
 	return method, target, version
 }

@@ -112,29 +112,50 @@ func (n *Node) Ready() error {
 	return nil
 }
 
-// Shutdown takes no more connections, lets what was published reach the members, closes them with 1001,
-// and ends. When ctx is done first it closes what is left at once and returns ctx's error.
+// Shutdown takes no more connections and messages, lets what was published reach the members, closes them with
+// 1001, and ends. Members that lag hold it up for half of ctx's time. When ctx is done it closes what is left
+// at once and returns ctx's error.
 func (n *Node) Shutdown(ctx context.Context) error {
 	n.draining.Store(true)
 	n.listener.Stop()
-	err := n.hub.Drain(ctx)
+	err := n.deliver(ctx)
 	if err == nil {
-		var batch [256]*conn
-		for next := n.conns.len(); next > 0; {
-			var k int
-			k, next = n.conns.copyBelow(next, batch[:])
-			for _, c := range batch[:k] {
-				c.leave(Shutdown, ws.StatusGoingAway, "the node stops")
-				c.drop(Draining)
-			}
-		}
-		select {
-		case <-n.conns.whenEmpty():
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
+		err = n.dismiss(ctx)
 	}
 	return errors.Join(err, n.Close())
+}
+
+// deliver waits for what was published to be written.
+func (n *Node) deliver(ctx context.Context) error {
+	half := ctx
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		half, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	if n.hub.Drain(half) != nil && ctx.Err() == nil {
+		n.cfg.Log.Warn("stopping without waiting any longer for who is behind", "members", n.hub.Stats().Lagging)
+	}
+	return ctx.Err()
+}
+
+// dismiss closes all connections and waits until they have ended.
+func (n *Node) dismiss(ctx context.Context) error {
+	var batch [256]*conn
+	for next := n.conns.len(); next > 0; {
+		var k int
+		k, next = n.conns.copyBelow(next, batch[:])
+		for _, c := range batch[:k] {
+			c.leave(Shutdown, ws.StatusGoingAway, "the node stops")
+			c.drop(Draining)
+		}
+	}
+	select {
+	case <-n.conns.whenEmpty():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Close ends the node at once: connections are cut off.

@@ -46,9 +46,9 @@ func (c *conn) read(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 }
 
 // mayRead reports whether the node keeps up. If not the connection is parked: it is not read, which
-// slows its peer by TCP, until the hub calls Resume.
+// slows its peer by TCP, until the hub calls Resume. A node that is about to stop takes nothing more.
 func (c *conn) mayRead() bool {
-	if c.is(parked) {
+	if c.is(parked) || c.node.draining.Load() {
 		return false
 	}
 	if !c.node.hub.Paused() {
