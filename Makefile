@@ -1,17 +1,32 @@
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO      ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZ    ?= 60s
 
 .PHONY: build run test test-scale fuzz lint clean
 
-build:
+build: ## bin/crier
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/crier ./cmd/crier
 
-run: build
+run: build ## a node on 127.0.0.1:8888
 	bin/crier serve
 
-test: build
+test: build lint ## every test there is, with the race detector; each benchmark once
+	$(GO) test -race -timeout 10m -bench . -benchtime 1x ./...
+
+test-scale: ## 15,000 connections, a broadcast to all, again and again; wants the machine for itself
+	CRIER_SCALE=1 $(GO) test -count 1 -timeout 10m -run TestScale -v ./bench
+
+fuzz: ## every fuzz target for FUZZ (60s)
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZ) $$p || exit 1; \
+		done; \
+	done
+
+lint: ## gofmt and vet
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'gofmt -w the files above'; exit 1; }
 	$(GO) vet ./...
-	$(GO) test -race -timeout 10m ./...
+	GOOS=darwin $(GO) vet ./cmd/... ./internal/... ./hub/... ./netpoll/...
 
 clean:
 	rm -rf bin
