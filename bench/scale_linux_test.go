@@ -35,8 +35,9 @@ func TestScale(t *testing.T) {
 	}
 	const size = 128
 	server := startNode(t)
+	threads := server.metric(t, "go_goroutines") // first, so that a scrape's own memory is there before
+	server.settle(t)
 	before := server.rss(t)
-	threads := server.metric(t, "go_goroutines")
 
 	cpu, began := server.cpu(t), time.Now()
 	fleet, err := Dial(Target{Addr: server.addr, Path: "/chat", N: n, From: []netip.Addr{
