@@ -20,11 +20,11 @@ type Config struct {
 	Backlog int
 
 	// MaxLag is how many bytes a member whose transport is full may be behind the head of a room.
-	// Default 4 MiB. Negative: no bound.
+	// Default 4 MiB. Negative: no bound. It is looked at by every round, and by [Hub.Sweep].
 	MaxLag int
 
 	// MaxLagAge is how old the oldest message may be that such a member has not yet got.
-	// Default 30 s. Negative: no bound. It is looked at by [Hub.Sweep] and at every round.
+	// Default 30 s. Negative: no bound. It is looked at by [Hub.Sweep].
 	MaxLagAge time.Duration
 
 	// RestAfter is how long a room has no publish before it lets go of its log's last segment.

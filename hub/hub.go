@@ -130,6 +130,7 @@ func (h *Hub) Sweep() {
 			kept = append(kept, r)
 		}
 	}
+	clear(warm[len(kept):])
 	h.warmMu.Lock()
 	h.warm = append(kept, h.warm...)
 	h.warmMu.Unlock()

@@ -48,11 +48,9 @@ func (ms *membership) tooFar() bool {
 	return bound > 0 && ms.shelf.room.log.head.Load()-ms.pos > uint64(bound)
 }
 
-// sweepLag evicts the members of a stripe whose oldest message is too old.
+// sweepLag evicts the members of a stripe that are too far behind, which a round sees only when there is one,
+// or whose oldest message is too old.
 func (h *Hub) sweepLag(st *stripe, now time.Duration) {
-	if h.cfg.MaxLagAge < 0 {
-		return
-	}
 	st.mu.Lock()
 	lagging := make([]*membership, 0, len(st.lagging))
 	for ms := range st.lagging {
@@ -62,9 +60,14 @@ func (h *Hub) sweepLag(st *stripe, now time.Duration) {
 	for _, ms := range lagging {
 		m := ms.member
 		m.mu.Lock()
-		old := ms.seg != nil && ms.shelf.room.log.age(ms.seg, ms.pos, now) > h.cfg.MaxLagAge
+		lags := ms.seg != nil
+		far := lags && ms.tooFar()
+		old := lags && h.cfg.MaxLagAge > 0 && ms.shelf.room.log.age(ms.seg, ms.pos, now) > h.cfg.MaxLagAge
 		m.mu.Unlock()
-		if old {
+		switch {
+		case far:
+			m.sink.Evict(TooFarBehind, nil)
+		case old:
 			m.sink.Evict(TooOld, nil)
 		}
 	}

@@ -9,9 +9,10 @@ import (
 )
 
 // Segment sizes in bytes. A log that comes out of rest starts small, so that a room with a message now
-// and then costs little, and doubles while it is busy.
+// and then costs little, and doubles while it is busy. The smallest holds a burst of some small messages, which
+// is one write to a member only if it lies in one segment.
 const (
-	minSegment = 1 << 10
+	minSegment = 4 << 10
 	maxSegment = 64 << 10
 )
 

@@ -51,7 +51,8 @@ func (h *Hub) Attach(m *Member, sink Sink) {
 // Join makes m a member of the room, which appears with its first member. greeting, if any, is written
 // before the room's first message; whoever has read it gets all that is published from then on.
 // It answers Sent, Behind (the rest of greeting goes with Resume), or Gone if m has left or, with Write's
-// error, if the transport is dead: then m should Leave.
+// error, if the transport is dead: then m should Leave. Again means that m is in, but so much waits to be
+// sent that greeting was not kept, which cannot be in its first room.
 // Joining a room that m is in changes nothing.
 func (h *Hub) Join(m *Member, room string, greeting []byte) (Answer, error) {
 	r := h.take(room)

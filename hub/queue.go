@@ -28,12 +28,15 @@ func (q *queue) init() {
 func (q *queue) push(shelves []*shelf) {
 	locked := false
 	for _, sh := range shelves {
-		if sh.queued.Load() || !sh.queued.CompareAndSwap(false, true) {
+		if sh.queued.Load() {
 			continue
 		}
 		if !locked {
 			q.mu.Lock()
 			locked = true
+		}
+		if !sh.queued.CompareAndSwap(false, true) {
+			continue
 		}
 		q.putLocked(sh)
 		q.work.Signal()

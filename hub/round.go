@@ -33,9 +33,10 @@ func (h *Hub) write() {
 func (h *Hub) turn(sh *shelf) bool {
 	rd := &sh.round
 	if !rd.active && !sh.begin() {
-		// Clean, unless a publisher has come between the look at the log and here.
+		// Clean, unless a publisher has come between the look at the log and here, or the log was put to rest.
+		seg := sh.seg
 		sh.queued.Store(false)
-		return sh.room.log.head.Load() > sh.done.Load() && sh.queued.CompareAndSwap(false, true)
+		return (sh.room.log.head.Load() > sh.done.Load() || seg.next.Load() != nil) && sh.queued.CompareAndSwap(false, true)
 	}
 	var batch [handful]*membership
 	sh.stripe.mu.Lock()

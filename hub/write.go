@@ -49,19 +49,19 @@ func (rd *round) visit(ms *membership) (messages, bytes int64) {
 }
 
 // tookLocked moves the cursor, which was in seg, past n bytes that a write has taken. The write was
-// short, so that the member is blocked and lags, or it failed.
+// short or failed: the member is blocked and lags, so that rounds pass it by until it resumes or leaves.
 func (ms *membership) tookLocked(seg *segment, n int, err error) (messages int64, a Answer) {
 	log := &ms.shelf.room.log
 	before := log.seqAt(seg, ms.pos)
 	ms.advance(seg, n)
 	messages = int64(log.seqAt(seg, ms.pos) - before)
-	if err != nil {
-		return messages, Gone
-	}
 	if ms.seg == nil {
 		ms.lag(seg)
 	}
 	ms.member.blocked = true
+	if err != nil {
+		return messages, Gone
+	}
 	return messages, Behind
 }
 
@@ -96,7 +96,7 @@ func (ms *membership) sendLocked(seg *segment, target uint64, budget int) (messa
 		if ms.seg != nil {
 			ms.catchUp()
 		}
-	case Behind, Again:
+	case Behind, Again, Gone:
 		if ms.seg == nil {
 			ms.lag(seg)
 		}
