@@ -5,55 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// ListenConfig says how to listen. Zero means the default, negative means off.
-type ListenConfig struct {
-	// ReusePort lets several processes listen on one port; the kernel spreads connections over them.
-	ReusePort bool
-
-	// SendBuffer is the bound in bytes on what the kernel keeps for a peer that does not read (it counts
-	// its own overhead within twice that). Left to itself it grows to megabytes for each. Default 64 KiB.
-	SendBuffer int
-
-	// KeepAlive is the silence after which the kernel probes a peer. Default 60 s.
-	KeepAlive time.Duration
-
-	// UserTimeout is how long sent bytes or probes may go unacknowledged before the kernel gives up the
-	// connection (TCP_USER_TIMEOUT, RFC 5482). Default 60 s.
-	UserTimeout time.Duration
-
-	// OnAccept owns each new descriptor. Required. Called on a worker; must not block.
-	OnAccept func(fd int)
-
-	// OnRefuse owns a descriptor taken only to say that there are none left. Required. It must close it.
-	OnRefuse func(fd int)
-
-	// OnError is told why an accept failed; may be nil.
-	OnError func(error)
-}
-
-func (c ListenConfig) withDefaults() ListenConfig {
-	if c.SendBuffer == 0 {
-		c.SendBuffer = 64 << 10
-	}
-	if c.KeepAlive == 0 {
-		c.KeepAlive = 60 * time.Second
-	}
-	if c.UserTimeout == 0 {
-		c.UserTimeout = 60 * time.Second
-	}
-	if c.OnError == nil {
-		c.OnError = func(error) {}
-	}
-	return c
-}
 
 // A Listener accepts connections. It is served by the pool like any other.
 type Listener struct {
@@ -62,12 +19,12 @@ type Listener struct {
 	// Immutable.
 	cfg  ListenConfig
 	addr net.Addr
-	sock int
 
 	starved atomic.Bool // accept failed for want of something: Retry
 	stop    atomic.Bool
 
-	// Owned by the worker that serves it.
+	// Owned by the worker that serves it, and before Start by whoever has made it.
+	sock  int // the socket, as long as Start has not succeeded; -1 if that is closed
 	spare int // a descriptor to give up when there are no others; -1 if there is none
 }
 
@@ -137,14 +94,9 @@ func (c ListenConfig) apply(fd int) error {
 // Addr returns the address listened on.
 func (l *Listener) Addr() net.Addr { return l.addr }
 
-// Start accepts connections from now on, on the workers of p's pool.
-func (l *Listener) Start(p *Poller) error {
-	if err := p.Add(l, l.sock); err != nil {
-		return err
-	}
-	Kick(l) // whoever came before is no new edge
-	return nil
-}
+// Start accepts connections from now on, on the workers of p's pool: whoever waits already is told of by
+// the registration. It may be called once.
+func (l *Listener) Start(p *Poller) error { return p.Add(l, l.sock) }
 
 // Retry goes on with accepting if it had to stop for want of descriptors or memory. Call it now and then.
 func (l *Listener) Retry() {
@@ -154,7 +106,7 @@ func (l *Listener) Retry() {
 }
 
 // Stop makes a worker close the listening socket soon: who has not been accepted by then is reset.
-// It may be called from anywhere after Start.
+// It may be called from anywhere. Before Start it takes effect with that.
 func (l *Listener) Stop() {
 	l.stop.Store(true)
 	Kick(l)
@@ -175,6 +127,7 @@ func (l *Listener) Serve(_ *Worker, _ Event) Event {
 	if l.spare < 0 {
 		l.spare = openSpare()
 	}
+	failures := 0
 	for range acceptShare {
 		fd, _, err := unix.Accept4(int(l.fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
@@ -204,7 +157,13 @@ func (l *Listener) Serve(_ *Worker, _ Event) Event {
 			// The connection was lost before it was ours (ECONNABORTED, or a network error that accept(2)
 			// hands on): the next one may be well.
 			l.cfg.OnError(err)
+			failures++
 		}
+	}
+	if failures == acceptShare {
+		// It is not the connections: something keeps the process from accepting.
+		l.starved.Store(true)
+		return 0
 	}
 	return Readable
 }
@@ -233,24 +192,22 @@ func openSpare() int {
 }
 
 // Shut closes the listening socket. Only Serve's worker may call it, or whoever knows that the pool is
-// closed or that Start was never called.
+// closed or that Start was never called or has failed. A second call does nothing.
 func (l *Listener) Shut() error {
 	if l.spare >= 0 {
 		_ = unix.Close(l.spare)
 		l.spare = -1
 	}
-	if l.poller == nil {
-		return unix.Close(l.sock)
+	if l.poller != nil {
+		return l.Close()
 	}
-	return l.Close()
-}
-
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	if l.sock < 0 {
+		return nil
 	}
-	return netip.AddrPort{}
+	sock := l.sock
+	l.sock = -1
+	if err := unix.Close(sock); err != nil {
+		return fmt.Errorf("netpoll: close the listening socket: %w", err)
+	}
+	return nil
 }

@@ -31,25 +31,25 @@ type Handler interface {
 	conn() *Conn
 }
 
-// A Conn is one descriptor registered with a poller. The zero value is ready to be added.
+// A Conn is one descriptor registered with a poller. The zero value is ready to be added, once.
 type Conn struct {
 	// Immutable after Add.
 	poller *Poller
 	fd     int32
 
-	// state holds the phase, the fresh bit, and the events not yet served.
+	// state holds the phase, the met bit, and the events not yet served.
 	state atomic.Uint32
 }
 
-// The phase of a connection. Queued or served and with events set means that it is served again.
+// The phase of a connection. Events that come while it is held, queued or served make it be served (again).
 const (
-	idle    uint32 = iota // waits for an event
-	queued                // in the pool's queue
-	running               // a worker serves it
-	closed                // its descriptor is closed: nothing is ever done again
+	held   uint32 = iota // not added yet, or a worker serves it: events gather, and whoever holds it looks at them
+	idle                 // waits for an event
+	queued               // in the pool's queue
+	closed               // its descriptor is closed, or was never added: nothing is ever done again
 
 	phaseMask = 3
-	fresh     = 1 << 2 // has had no event yet
+	met       = 1 << 2 // has had an event or has been served
 )
 
 func (c *Conn) conn() *Conn { return c }
@@ -80,25 +80,26 @@ func (c *Conn) post(ev Event) bool {
 
 // begin takes the events that wait, for a worker that has taken the connection from the queue.
 func (c *Conn) begin() Event {
-	for {
-		s := c.state.Load()
-		if c.state.CompareAndSwap(s, s&fresh|running) {
-			return Event(s) & eventMask
-		}
-	}
+	s := c.state.Swap(held | met)
+	assert(s&phaseMask == queued, "begin: not in the queue")
+	return Event(s) & eventMask
 }
 
-// finish ends a Serve that wants more. It reports whether the connection must be queued again.
+// finish lets go of a connection that is held: a Serve has ended and wants more, or it was added. It
+// reports whether the connection must be queued.
 func (c *Conn) finish(more Event) bool {
 	for {
 		s := c.state.Load()
 		if s&phaseMask == closed {
 			return false
 		}
-		n := (s | uint32(more&eventMask)) &^ phaseMask
+		assert(s&phaseMask == held, "finish: not held")
+		n := s&^phaseMask | uint32(more&eventMask)
 		again := Event(n)&eventMask != 0
 		if again {
 			n |= queued
+		} else {
+			n |= idle
 		}
 		if c.state.CompareAndSwap(s, n) {
 			return again
@@ -109,27 +110,18 @@ func (c *Conn) finish(more Event) bool {
 // ready is what the epoll loop calls for each event.
 func ready(h Handler, ev Event) {
 	c := h.conn()
-	for {
-		s := c.state.Load()
-		if s&fresh == 0 {
-			break
-		}
-		if c.state.CompareAndSwap(s, s&^fresh) {
-			if ev == Writable {
-				// Registering a socket that can be written to is an event, and says nothing: whatever
-				// could wait for room must have been served before, which makes an earlier event.
-				return
-			}
-			break
-		}
+	if c.state.Load()&met == 0 && c.state.Or(met)&met == 0 && ev == Writable {
+		// Registering a socket that can be written to is an event, and says nothing: whatever could wait
+		// for room must have been served before, and what was served is met.
+		return
 	}
 	if c.post(ev) {
 		c.poller.pool.push(h)
 	}
 }
 
-// Kick makes a worker serve h soon, with the event Kicked. It may be called from anywhere, also when h is
-// closed, which makes it do nothing; but not before h was added.
+// Kick makes a worker serve h soon, with the event Kicked. It may be called from anywhere and at any
+// time: before h is added the event waits for that, and when h is closed it does nothing.
 func Kick(h Handler) {
 	if c := h.conn(); c.post(Kicked) {
 		c.poller.pool.push(h)

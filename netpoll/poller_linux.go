@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"syscall"
 
 	"github.com/mailru/easygo/netpoll"
 	"golang.org/x/sys/unix"
@@ -27,6 +28,9 @@ func NewPoller(pool *Pool, onError func(error)) (*Poller, error) {
 	if onError == nil {
 		onError = func(error) {}
 	}
+	// Like whatever makes a descriptor and marks it later, so that no child is started in between.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	ep, err := netpoll.EpollCreate(&netpoll.EpollConfig{OnWaitError: func(err error) {
 		onError(fmt.Errorf("epoll_wait: %w", err))
 	}})
@@ -38,23 +42,31 @@ func NewPoller(pool *Pool, onError func(error)) (*Poller, error) {
 }
 
 // Add gives the descriptor fd, which must be in non-blocking mode, to h and registers it. Events may be
-// served before Add returns. On an error h is not registered and fd is still the caller's.
+// served before Add returns, but only if it succeeds. On an error h is not registered, nothing is ever
+// served for it, and fd is still the caller's.
 func (p *Poller) Add(h Handler, fd int) error {
 	c := h.conn()
+	if c.poller != nil || c.state.Load()&phaseMask != held {
+		return fmt.Errorf("netpoll: register descriptor %d: its handler was added before", fd)
+	}
 	c.poller, c.fd = p, int32(fd)
-	c.state.Store(idle | fresh)
 	err := p.epoll.Add(fd, interest, func(ev netpoll.EpollEvent) {
 		if ev := translate(ev); ev != 0 {
 			ready(h, ev)
 		}
 	})
 	if err == nil {
+		if c.finish(0) {
+			p.pool.push(h)
+		}
 		return nil
 	}
+	// Until here h was held, so that nobody has queued it: not a Kick, and not what easygo may have
+	// called, since it keeps the callback of a registration that fails.
 	c.state.Store(closed)
+	c.poller = nil
 	if !errors.Is(err, netpoll.ErrRegistered) {
-		// easygo has kept the callback of a registration that failed. What Del says of it is no news.
-		_ = p.epoll.Del(fd)
+		_ = p.epoll.Del(fd) // for the callback; what Del says of the descriptor is no news
 	}
 	return fmt.Errorf("netpoll: register descriptor %d: %w", fd, err)
 }
@@ -99,7 +111,8 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// closeEpollOnExec keeps the descriptors that easygo makes, and does not show, from child processes.
+// closeEpollOnExec keeps the descriptors that easygo makes, and does not show, from child processes. A
+// number that changes hands meanwhile is marked in vain: whatever Go opens has the mark already.
 func closeEpollOnExec() {
 	const dir = "/proc/self/fd"
 	entries, err := os.ReadDir(dir)

@@ -3,6 +3,7 @@ package netpoll
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -53,13 +54,19 @@ func CloseWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
 // CloseFD closes a descriptor that was never added to a poller.
 func CloseFD(fd int) error { return unix.Close(fd) }
 
-// PeerAddr asks the kernel for the address at the other end; "" if it is not known any more.
+// PeerAddr asks the kernel for the address and port at the other end; "" if there is none (any more).
 func PeerAddr(fd int) string {
 	sa, err := unix.Getpeername(fd)
 	if err != nil {
 		return ""
 	}
-	return addrPort(sa).String()
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String()
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)).String()
+	}
+	return ""
 }
 
 // Descriptors returns how many descriptors the process uses and how many it may have.
@@ -68,10 +75,19 @@ func Descriptors() (used, limit int, err error) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
 		return 0, 0, fmt.Errorf("netpoll: read the descriptor limit: %w", err)
 	}
+	limit = int(min(r.Cur, 1<<31-1))
+	const dir = "/proc/self/fd"
 	// Since Linux 6.2 the size of the directory is the number of its entries, so that nothing is walked.
-	fi, err := os.Stat("/proc/self/fd")
+	fi, err := os.Stat(dir)
 	if err != nil {
-		return 0, int(r.Cur), fmt.Errorf("netpoll: count descriptors: %w", err)
+		return 0, limit, fmt.Errorf("netpoll: count descriptors: %w", err)
 	}
-	return int(fi.Size()), int(min(r.Cur, 1<<31-1)), nil
+	if used = int(fi.Size()); used > 0 {
+		return used, limit, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, limit, fmt.Errorf("netpoll: count descriptors: %w", err)
+	}
+	return len(entries) - 1, limit, nil // without the one that reads the directory
 }
