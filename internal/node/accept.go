@@ -28,6 +28,10 @@ func (n *Node) accept(fd int) {
 		n.conns.remove(c)
 		n.cfg.Log.Error("register a connection", "err", err)
 		n.turnAway(fd, NoDescriptors)
+		return
+	}
+	if n.draining.Load() {
+		c.drop(Draining) // Shutdown may have gone through the connections before this one
 	}
 }
 

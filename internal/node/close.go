@@ -21,6 +21,7 @@ func (c *conn) leave(why Reason, code ws.StatusCode, text string) {
 	if c.move(open, closing) {
 		c.unset(partly | parked)
 		c.member.Leave(frame.AppendClose(nil, code, text))
+		c.set(said)
 		c.left(why)
 	}
 }
@@ -70,7 +71,7 @@ func (c *conn) linger(w *netpoll.Worker, ev netpoll.Event) (more netpoll.Event) 
 			c.move(closing, dead)
 			return 0
 		}
-		if n < len(w.Buf) && ev&netpoll.Hangup == 0 {
+		if n < len(w.Buf) && ev&(netpoll.Hangup|netpoll.Kicked) == 0 {
 			return more
 		}
 	}

@@ -30,6 +30,7 @@ const (
 	partly                            // a message has begun and is not whole
 	parked                            // waits, as a publisher, for the node to catch up
 	finished                          // the sending half is closed
+	said                              // its last words are with the hub: it may linger
 	surplus                           // above MaxConnections: to be told no
 )
 
@@ -105,8 +106,8 @@ func (c *conn) Serve(w *netpoll.Worker, ev netpoll.Event) (more netpoll.Event) {
 			more |= c.read(w, ev)
 		}
 	}
-	// A leave by anyone, also one made just now, has kicked or returns to here.
-	if c.life() == closing {
+	// Whoever makes it leave says the last words first, then kicks: before that there is nothing to linger for.
+	if c.life() == closing && c.is(said) {
 		more |= c.linger(w, ev)
 	}
 	if c.life() == dead {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -53,8 +54,9 @@ func (c *conn) shake(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 		}
 		c.answer(b[:end+4], b[end+4:])
 	}
-	if c.life() == open && ev&netpoll.Hangup != 0 {
-		return netpoll.Readable | netpoll.Hangup
+	// What has filled the buffer may not be all, and there is no edge for the rest.
+	if c.life() == open && (ev&netpoll.Hangup != 0 || len(b) == len(w.Buf)) {
+		return netpoll.Readable | ev&netpoll.Hangup
 	}
 	return 0
 }
@@ -121,10 +123,6 @@ func (m *memory) Write(p []byte) (int, error) { return m.out.Write(p) }
 func (c *conn) upgrade(head []byte, method, target string) (hello []byte, why Denial, no answer) {
 	n := c.node
 	var host, origin string
-	var request *Request
-	if n.cfg.Check != nil {
-		request = &Request{Method: method, Path: target, Header: make(http.Header), Addr: netpoll.PeerAddr(c.FD())}
-	}
 	u := ws.Upgrader{
 		OnHost: func(v []byte) error {
 			host = string(v)
@@ -133,9 +131,6 @@ func (c *conn) upgrade(head []byte, method, target string) (hello []byte, why De
 		OnHeader: func(k, v []byte) error {
 			if strings.EqualFold(string(k), "Origin") {
 				origin = string(v)
-			}
-			if request != nil {
-				request.Header.Add(string(k), string(v))
 			}
 			return nil
 		},
@@ -153,14 +148,19 @@ func (c *conn) upgrade(head []byte, method, target string) (hello []byte, why De
 	case !n.allows(origin, host):
 		return nil, Origin, denied[Origin]
 	}
-	if request != nil {
-		request.Header.Set("Host", host)
-		if r := n.cfg.Check(request); r != nil {
-			status := r.Status
+	if n.cfg.Check != nil {
+		// The upgrader shows only some of the fields.
+		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
+		if err != nil {
+			return nil, BadRequest, denied[BadRequest]
+		}
+		r.Header.Set("Host", r.Host)
+		if no := n.cfg.Check(&Request{Method: method, Path: target, Header: r.Header, Addr: netpoll.PeerAddr(c.FD())}); no != nil {
+			status := no.Status
 			if status < 400 || status > 599 {
 				status = http.StatusForbidden
 			}
-			return nil, Checked, answer{status: status, text: oneLine(r.Text)}
+			return nil, Checked, answer{status: status, text: oneLine(no.Text)}
 		}
 	}
 	return m.out.Bytes(), 0, answer{}
@@ -205,15 +205,17 @@ func oneLine(s string) string {
 }
 
 // enter makes the connection a member, with the answer to its handshake ahead of everything, and takes
-// the frames that came with the request.
+// the frames that came with the request. It is open only then: a close frame cannot come before the answer.
 func (c *conn) enter(hello, rest []byte) {
 	n := c.node
+	n.open.Add(1) // before the peer can know
+	a, _ := n.hub.Join(&c.member, Room, hello)
 	if !c.move(handshaking, open) {
+		n.open.Add(-1) // dropped meanwhile: its end takes it out of the room
 		return
 	}
-	n.open.Add(1)
 	n.opened.Add(1)
-	if a, _ := n.hub.Join(&c.member, Room, hello); a == hub.Gone {
+	if a == hub.Gone {
 		c.abort(Reset)
 		return
 	}
@@ -236,6 +238,7 @@ func (c *conn) deny(why Denial, no answer) {
 	if err != nil || n < len(b) {
 		next = dead // a socket that has never been written to takes a few hundred bytes, or is broken
 	}
+	c.set(said)
 	if c.move(handshaking, next) {
 		c.node.denials[why].Add(1)
 		c.member.Leave(nil)

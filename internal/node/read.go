@@ -36,9 +36,10 @@ func (c *conn) read(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 		if c.life() != open {
 			return 0
 		}
-		if n < len(w.Buf) && ev&netpoll.Hangup == 0 {
+		if n < len(w.Buf) && ev&(netpoll.Hangup|netpoll.Kicked) == 0 {
 			// A short read has emptied the socket (epoll(7)), and what comes now is a new edge. But the
-			// end of the stream that was announced with these bytes is not: it must be read.
+			// end of the stream that was announced with these bytes is not: it must be read. So must what
+			// was announced while the connection was parked, which a kick stands for.
 			return 0
 		}
 	}

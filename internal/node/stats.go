@@ -1,7 +1,7 @@
 package node
 
 import (
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"crier/hub"
 )
@@ -23,11 +23,11 @@ var acceptErrorNames = [acceptErrors]string{"descriptors", "memory", "aborted", 
 func (n *Node) acceptFailed(err error) {
 	why := otherError
 	switch err {
-	case unix.EMFILE, unix.ENFILE:
+	case syscall.EMFILE, syscall.ENFILE:
 		why = descriptors
-	case unix.ENOBUFS, unix.ENOMEM:
+	case syscall.ENOBUFS, syscall.ENOMEM:
 		why = noMemory
-	case unix.ECONNABORTED:
+	case syscall.ECONNABORTED:
 		why = aborted
 	default:
 		n.cfg.Log.Warn("accept a connection", "err", err)
