@@ -23,10 +23,11 @@ fuzz: ## every fuzz target for FUZZ (60s)
 		done; \
 	done
 
-lint: ## gofmt and vet
+lint: ## gofmt and vet; that it compiles elsewhere
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'gofmt -w the files above'; exit 1; }
 	$(GO) vet ./...
-	GOOS=darwin $(GO) vet ./cmd/... ./internal/... ./hub/... ./netpoll/...
+	GOOS=darwin $(GO) build ./...
+	GOOS=windows $(GO) build ./...
 
 clean:
 	rm -rf bin

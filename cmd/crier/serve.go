@@ -49,6 +49,24 @@ type serveCmd struct {
 	LogFormat string     `default:"text" enum:"text,json" help:"text or json (${default})."`
 }
 
+// Validate refuses what node.Config would take for its default.
+func (c *serveCmd) Validate() error {
+	var errs []error
+	for name, zero := range map[string]bool{
+		"max-message": c.MaxMessage == 0, "handshake-timeout": c.HandshakeTimeout == 0, "message-timeout": c.MessageTimeout == 0,
+		"ping-after": c.PingAfter == 0, "pong-timeout": c.PongTimeout == 0, "close-timeout": c.CloseTimeout == 0,
+		"max-lag": c.MaxLag == 0, "max-lag-age": c.MaxLagAge == 0, "backlog": c.Backlog <= 0, "send-buffer": c.SendBuffer == 0,
+	} {
+		if zero {
+			errs = append(errs, fmt.Errorf("--%s: want more than 0; see crier serve --help for what turns it off", name))
+		}
+	}
+	if c.ShutdownTimeout <= 0 {
+		errs = append(errs, fmt.Errorf("--shutdown-timeout %v: want more than 0", c.ShutdownTimeout))
+	}
+	return errors.Join(errs...)
+}
+
 // gcPercent is the collector's headroom over the live heap, unless GOGC says otherwise. A node's heap is the
 // state of its connections, which lives long; publishing allocates a segment for 64 KiB of log. Little headroom costs
 // little time then, and 100 would make every idle connection weigh double.

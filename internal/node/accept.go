@@ -52,14 +52,13 @@ type answer struct {
 
 // denied are the answers of those denials that have always the same.
 var denied = [denials]answer{
-	BadRequest:       {status: http.StatusBadRequest, text: "no HTTP/1.1 request"},
-	NotFound:         {status: http.StatusNotFound, text: "nothing here"},
-	UpgradeRequired:  {status: http.StatusUpgradeRequired, header: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", text: "this is a WebSocket endpoint: connect with version 13"},
-	Origin:           {status: http.StatusForbidden, text: "pages of this origin may not connect"},
-	Full:             {status: http.StatusServiceUnavailable, header: "Retry-After: 5\r\n", text: "the node is full"},
-	NoDescriptors:    {status: http.StatusServiceUnavailable, header: "Retry-After: 5\r\n", text: "the node is out of descriptors"},
-	Draining:         {status: http.StatusServiceUnavailable, header: "Retry-After: 1\r\n", text: "the node is about to stop"},
-	HandshakeTimeout: {status: http.StatusRequestTimeout, text: "the request was not whole in time"},
+	BadRequest:      {status: http.StatusBadRequest, text: "no HTTP/1.1 request"},
+	NotFound:        {status: http.StatusNotFound, text: "nothing here"},
+	UpgradeRequired: {status: http.StatusUpgradeRequired, header: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", text: "this is a WebSocket endpoint: connect with version 13"},
+	Origin:          {status: http.StatusForbidden, text: "pages of this origin may not connect"},
+	Full:            {status: http.StatusServiceUnavailable, header: "Retry-After: 5\r\n", text: "the node is full"},
+	NoDescriptors:   {status: http.StatusServiceUnavailable, header: "Retry-After: 5\r\n", text: "the node is out of descriptors"},
+	Draining:        {status: http.StatusServiceUnavailable, header: "Retry-After: 1\r\n", text: "the node is about to stop"},
 }
 
 func (a answer) bytes() []byte {

@@ -21,7 +21,6 @@ func (c *conn) leave(why Reason, code ws.StatusCode, text string) {
 	if c.move(open, closing) {
 		c.unset(partly | parked)
 		c.member.Leave(frame.AppendClose(nil, code, text))
-		c.set(said)
 		c.left(why)
 	}
 }
@@ -41,6 +40,7 @@ func (c *conn) left(why Reason) {
 	if n.cfg.Log.Enabled(n.ctx, slog.LevelDebug) {
 		n.cfg.Log.Debug("left", "addr", n.conns.addr(c), "reason", why.String())
 	}
+	c.set(settled)
 	netpoll.Kick(c)
 }
 

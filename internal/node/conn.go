@@ -17,20 +17,21 @@ type life uint32
 
 const (
 	handshaking life = iota // its request is not whole yet; no member
+	entering                // its answer is being sent; only its worker moves it on, to open
 	open                    // a member
 	closing                 // no member any more; last words may still go out, what comes in is thrown away
 	dead                    // its worker closes the descriptor as soon as it can
 
-	lifeMask = 3
+	lifeMask = 7
 )
 
 // Flags beside the life, in the same word.
 const (
-	pinged   uint32 = 1 << (iota + 2) // was silent, and has been pinged
+	pinged   uint32 = 1 << (iota + 3) // was silent, and has been pinged
 	partly                            // a message has begun and is not whole
 	parked                            // waits, as a publisher, for the node to catch up
 	finished                          // the sending half is closed
-	said                              // its last words are with the hub: it may linger
+	settled                           // who ended it is through: last words are with the hub, counts and log are done
 	surplus                           // above MaxConnections: to be told no
 )
 
@@ -106,13 +107,15 @@ func (c *conn) Serve(w *netpoll.Worker, ev netpoll.Event) (more netpoll.Event) {
 			more |= c.read(w, ev)
 		}
 	}
-	// Whoever makes it leave says the last words first, then kicks: before that there is nothing to linger for.
-	if c.life() == closing && c.is(said) {
-		more |= c.linger(w, ev)
-	}
-	if c.life() == dead {
-		c.end()
-		return 0
+	// Whoever has ended it kicks when that is settled. Before, there is nothing to linger for.
+	if c.is(settled) {
+		if c.life() == closing {
+			more |= c.linger(w, ev)
+		}
+		if c.life() == dead {
+			c.end()
+			return 0
+		}
 	}
 	return more
 }

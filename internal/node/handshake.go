@@ -208,13 +208,13 @@ func oneLine(s string) string {
 // the frames that came with the request. It is open only then: a close frame cannot come before the answer.
 func (c *conn) enter(hello, rest []byte) {
 	n := c.node
-	n.open.Add(1) // before the peer can know
-	a, _ := n.hub.Join(&c.member, Room, hello)
-	if !c.move(handshaking, open) {
-		n.open.Add(-1) // dropped meanwhile: its end takes it out of the room
+	if !c.move(handshaking, entering) {
 		return
 	}
+	n.open.Add(1) // before the peer can know
 	n.opened.Add(1)
+	a, _ := n.hub.Join(&c.member, Room, hello)
+	c.move(entering, open)
 	if a == hub.Gone {
 		c.abort(Reset)
 		return
@@ -238,10 +238,10 @@ func (c *conn) deny(why Denial, no answer) {
 	if err != nil || n < len(b) {
 		next = dead // a socket that has never been written to takes a few hundred bytes, or is broken
 	}
-	c.set(said)
 	if c.move(handshaking, next) {
 		c.node.denials[why].Add(1)
 		c.member.Leave(nil)
+		c.set(settled)
 	}
 }
 
@@ -249,6 +249,7 @@ func (c *conn) deny(why Denial, no answer) {
 func (c *conn) drop(why Denial) {
 	if c.move(handshaking, dead) {
 		c.node.denials[why].Add(1)
+		c.set(settled)
 		netpoll.Kick(c)
 	}
 }
