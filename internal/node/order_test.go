@@ -142,7 +142,9 @@ func TestExactlyOnceWhileOthersComeAndGo(t *testing.T) {
 	for i := range pubs {
 		pubs[i] = mustJoin(t, n)
 	}
+	quiet := make(chan struct{})
 	running.Go(func() {
+		defer close(quiet)
 		publishing = all(publishers, func(p int) error {
 			var sent atomic.Int64
 			echoed := make(chan struct{}, 8) // bounds what is under way, so that it goes on for long
@@ -274,18 +276,12 @@ func TestExactlyOnceWhileOthersComeAndGo(t *testing.T) {
 		t.Error(err)
 	}
 	// The publishers end when they have their last message back; then nothing is under way.
-	eventually(t, "the publishers are done", func() bool {
-		s := n.Stats()
-		return s.Received >= begun[0].Load()+begun[1].Load()
-	})
+	within(t, quiet, "end of the publishers")
 	end := mustJoin(t, n)
 	if err := end.send(ws.OpText, "end"); err != nil {
 		t.Fatal(err)
 	}
 	within(t, done, "end for all who stayed")
-	for _, p := range pubs {
-		p.SetDeadline(time.Now().Add(limit))
-	}
 	running.Wait()
 	if err := errors.Join(publishing, staying); err != nil {
 		t.Fatal(err)
