@@ -23,8 +23,9 @@ fuzz: ## every fuzz target for FUZZ (60s)
 		done; \
 	done
 
-lint: ## gofmt and vet; that it compiles elsewhere
+lint: ## gofmt, vet, a tidy go.mod; that it compiles elsewhere
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'gofmt -w the files above'; exit 1; }
+	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	GOOS=darwin $(GO) build ./...
 	GOOS=windows $(GO) build ./...

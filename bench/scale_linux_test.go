@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"os"
@@ -37,7 +38,7 @@ func TestScale(t *testing.T) {
 	server := startNode(t)
 	threads := server.metric(t, "go_goroutines") // first, so that a scrape's own memory is there before
 	server.settle(t)
-	before := server.rss(t)
+	before, heap := server.rss(t), server.liveHeap(t)
 
 	cpu, began := server.cpu(t), time.Now()
 	fleet, err := Dial(Target{Addr: server.addr, Path: "/chat", N: n, From: []netip.Addr{
@@ -50,8 +51,9 @@ func TestScale(t *testing.T) {
 	t.Logf("connect:      %.0f connections/s, %.1f µs server CPU each", float64(n)/took.Seconds(), micros(server.cpu(t)-cpu, n))
 
 	server.settle(t)
-	t.Logf("idle:         %.0f B RSS a connection (%.1f MB before, %.1f MB now)",
-		float64(server.rss(t)-before)/float64(n), float64(before)/1e6, float64(server.rss(t))/1e6)
+	now := server.rss(t)
+	t.Logf("idle:         %.0f B RSS a connection (%.1f MB before, %.1f MB now), %.0f B of it live heap",
+		float64(now-before)/float64(n), float64(before)/1e6, float64(now)/1e6, (server.liveHeap(t)-heap)/float64(n))
 	if now := server.metric(t, "go_goroutines"); now > threads+2 {
 		t.Errorf("%v goroutines with %d connections, %v without", now, n, threads)
 	}
@@ -205,6 +207,20 @@ func (p *nodeProcess) settle(t *testing.T) {
 		before = now
 		p.idleFor(500 * time.Millisecond)
 	}
+}
+
+// liveHeap returns the bytes that the collector has just found to be in use.
+func (p *nodeProcess) liveHeap(t *testing.T) float64 {
+	t.Helper()
+	resp, err := http.Get("http://" + p.admin + "/debug/pprof/heap?gc=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return p.metric(t, "go_memstats_heap_alloc_bytes")
 }
 
 // idleFor lets the node be idle: there is no event to wait for when what is measured is that none happens.
