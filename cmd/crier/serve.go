@@ -31,7 +31,7 @@ type serveCmd struct {
 	MaxMessage       int           `default:"65536" placeholder:"BYTES" help:"Largest message a client may send (${default})."`
 	HandshakeTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Time for a client to send its request (${default})."`
 	MessageTimeout   time.Duration `default:"30s" placeholder:"TIME" help:"Time from the first byte of a message to its last (${default})."`
-	PingAfter        time.Duration `default:"55s" placeholder:"TIME" help:"Silence after which a client is pinged (${default}); negative: never."`
+	PingAfter        time.Duration `default:"55s" placeholder:"TIME" help:"Silence after which a client is pinged (${default}, or up to a quarter less, to spread pings); negative: never."`
 	PongTimeout      time.Duration `default:"20s" placeholder:"TIME" help:"Time for a pinged client to answer (${default})."`
 	CloseTimeout     time.Duration `default:"5s" placeholder:"TIME" help:"Time for a closing connection to end (${default})."`
 	ShutdownTimeout  time.Duration `default:"15s" placeholder:"TIME" help:"Time to end in good order after a signal (${default}); a second signal ends at once."`

@@ -46,8 +46,9 @@ type Config struct {
 	// MessageTimeout is how long a message may take from its first byte to its last. Default 30 s.
 	MessageTimeout time.Duration
 
-	// PingAfter is the silence after which a peer is pinged. Default 55 s, under the minute after which
-	// many proxies cut idle connections. Negative: never.
+	// PingAfter is the silence after which a peer is pinged, at the latest: it is up to a quarter less, so that
+	// those who fell silent at once are not pinged at once. Default 55 s, under the minute after which many
+	// proxies cut idle connections. Negative: never.
 	PingAfter time.Duration
 
 	// PongTimeout is how long a pinged peer may then stay silent. Default 20 s.

@@ -80,6 +80,15 @@ func (s *sweeper) tick() {
 	}
 }
 
+// pingDue returns after how many milliseconds of silence a connection is pinged: after up to a quarter less
+// than it may be silent, spread evenly over those that fell silent at once, as after a broadcast or when all have come
+// back together. fd tells those apart, and seen their turns.
+func pingDue(after, fd, seen uint32) uint32 {
+	h := (fd*0x9e3779b1 ^ seen) * 0x85ebca6b
+	h ^= h >> 15
+	return after - uint32(uint64(h)*uint64(after/4)>>32)
+}
+
 var ping = frame.AppendHeader(nil, ws.OpPing, 0)
 
 // look ends the connection, or pings its peer, if it is time. now is the node's clock.
@@ -94,18 +103,19 @@ func (c *conn) look(now uint32) {
 			c.drop(HandshakeTimeout)
 		}
 	case open:
+		due := pingDue(millis(cfg.PingAfter), uint32(c.FD()), c.seen.Load())
 		switch {
 		case s&parked != 0:
 			// Not read for the node's sake: neither silent nor late.
 		case s&partly != 0 && waits > millis(cfg.MessageTimeout):
 			c.leave(MessageTimeout, ws.StatusPolicyViolation, "message not finished in time")
-		case cfg.PingAfter < 0 || silent <= millis(cfg.PingAfter):
+		case cfg.PingAfter < 0 || silent <= due:
 		case s&pinged == 0:
 			c.set(pinged)
 			if c.member.Interject(ping) != hub.Gone {
 				c.node.pings.Add(1)
 			}
-		case silent > millis(cfg.PingAfter+cfg.PongTimeout):
+		case silent > due+millis(cfg.PongTimeout):
 			c.leave(PingTimeout, ws.StatusGoingAway, "no answer to a ping")
 		}
 	case closing:
