@@ -150,8 +150,10 @@ func TestSlowButWithinBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := n.Stats().Hub; s.Lagging != 1 || s.LagBytes < 1<<20 {
-		t.Fatalf("%d lag, %d bytes behind", s.Lagging, s.LagBytes)
+	// The quick one may have read its last message before the node has counted that it took it.
+	eventually(t, "only the slow one lags", func() bool { return n.Stats().Hub.Lagging == 1 })
+	if s := n.Stats().Hub; s.LagBytes < 1<<20 {
+		t.Fatalf("%d bytes behind", s.LagBytes)
 	}
 	// It reads a bit, stops until the node is stuck again, and so on.
 	for i, s := range sent {
