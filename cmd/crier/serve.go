@@ -42,7 +42,7 @@ type serveCmd struct {
 	SendBuffer int           `default:"65536" placeholder:"BYTES" help:"Bound on the kernel's send buffer of a connection (${default}); negative: the system's own."`
 
 	Workers int `placeholder:"N" help:"Goroutines that read (two for each core)."`
-	Pollers int `placeholder:"N" help:"Epoll loops (one for each core)."`
+	Pollers int `placeholder:"N" help:"Epoll loops (one for each four cores)."`
 	Writers int `placeholder:"N" help:"Goroutines that write (one for each core)."`
 
 	LogLevel  slog.Level `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (${default}). At debug each leave is a line."`
@@ -70,7 +70,7 @@ func (c *serveCmd) Validate() error {
 // gcPercent is the collector's headroom over the live heap, unless GOGC says otherwise. A node's heap is the
 // state of its connections, which lives long; publishing allocates a segment for 64 KiB of log. So little headroom
 // costs little time. At 15,000 connections an idle one weighs 290 B of RSS with 25 and 463 B with 100, and a handshake
-// costs the same within the noise, 60 µs (make test-scale with GOGC set, in turn, 2026-11-23).
+// costs the same within the noise (make test-scale with GOGC set, in turn, 2026-11-23).
 const gcPercent = 25
 
 // Run serves until a signal.

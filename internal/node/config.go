@@ -57,8 +57,8 @@ type Config struct {
 	// CloseTimeout is how long a closing connection may take to end. Default 5 s.
 	CloseTimeout time.Duration
 
-	// Workers, Pollers and Writers are numbers of goroutines. Defaults: two workers, one poller and one
-	// writer for each of GOMAXPROCS.
+	// Workers, Pollers and Writers are numbers of goroutines. Defaults: two workers and one writer for each of
+	// GOMAXPROCS, one poller for each four.
 	Workers, Pollers, Writers int
 
 	// Backlog, MaxLag and MaxLagAge are as in hub.Config.
@@ -108,7 +108,9 @@ func (c Config) withDefaults() (Config, error) {
 	def(&c.CloseTimeout, 5*time.Second)
 	cores := runtime.GOMAXPROCS(0)
 	def(&c.Workers, 2*cores)
-	def(&c.Pollers, cores)
+	// A poller only marks and queues, so that one feeds many workers, and each more is a thread to be woken: with
+	// one on 2 cores a handshake costs 43 µs, with two 59 (CRIER_POLLERS=… make test-scale, in turn, 2026-11-23).
+	def(&c.Pollers, max(cores/4, 1))
 	def(&c.Writers, cores)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
