@@ -318,14 +318,10 @@ func TestStaleEvent(t *testing.T) {
 		fd, peer := pair(t)
 		got := make(chan string, 1)
 		h := r.add(t, fd, func(w *Worker, ev Event) Event {
-			for {
-				n, err := Read(fd, w.Buf)
-				if err == ErrAgain {
-					return 0
-				}
+			if n, err := Read(fd, w.Buf); err != ErrAgain {
 				got <- fmt.Sprint(string(w.Buf[:n]), err)
-				return 0
 			}
+			return 0
 		})
 		ready(h, stale)
 		r.settle(t)
