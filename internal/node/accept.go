@@ -30,8 +30,8 @@ func (n *Node) accept(fd int) {
 		n.turnAway(fd, NoDescriptors)
 		return
 	}
-	if n.draining.Load() {
-		c.drop(Draining) // Shutdown may have gone through the connections before this one
+	if n.dismissed.Load() {
+		c.drop(Draining)
 	}
 }
 

@@ -35,10 +35,11 @@ type Node struct {
 	sweeping sync.WaitGroup
 	ending   sync.Once
 
-	conns    registry
-	draining atomic.Bool
-	clock    atomic.Uint32 // milliseconds since start, as of the last tick; wraps around
-	turn     atomic.Uint32 // spreads connections over pollers
+	conns     registry
+	draining  atomic.Bool   // no messages and no members are taken any more
+	dismissed atomic.Bool   // all are told to go: a connection accepted now has been overlooked
+	clock     atomic.Uint32 // milliseconds since start, as of the last tick; wraps around
+	turn      atomic.Uint32 // spreads connections over pollers
 
 	accepted      atomic.Int64
 	opened        atomic.Int64
@@ -141,6 +142,7 @@ func (n *Node) deliver(ctx context.Context) error {
 
 // dismiss closes all connections and waits until they have ended.
 func (n *Node) dismiss(ctx context.Context) error {
+	n.dismissed.Store(true)
 	var batch [256]*conn
 	for next := n.conns.len(); next > 0; {
 		var k int

@@ -120,16 +120,17 @@ func TestShutdownTellsWhoPublishes(t *testing.T) {
 	}
 }
 
-// stuck returns a member that lags for good.
+// stuck returns a member that lags for good: it is sent many times what the kernel keeps for it.
 func stuck(t *testing.T, n *Node, publisher *client) *client {
 	t.Helper()
 	slow := mustJoinSmall(t, n, smallBuffer)
-	for n.Stats().Hub.Lagging == 0 {
+	for range 64 {
 		if err := publisher.send(ws.OpText, strings.Repeat("x", 8000)); err != nil {
 			t.Fatal(err)
 		}
 		publisher.wants(t, ws.OpText, strings.Repeat("x", 8000))
 	}
+	eventually(t, "it lags", func() bool { return n.Stats().Hub.Lagging > 0 })
 	return slow
 }
 
