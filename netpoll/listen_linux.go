@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"crier/internal/fault"
 )
 
 // A Listener accepts connections. It is served by the pool like any other.
@@ -186,11 +188,21 @@ func (l *Listener) refuse() error {
 // accept takes one connection. It is syscall's Accept4, since that of x/sys has a getsockopt follow each accept,
 // to tell one kind of tunnel socket from others (seen with strace -c: 5,000 for 5,000 connections).
 func (l *Listener) accept() (fd int, err error) {
+	if fault.Kernel != nil {
+		if _, err := fault.Kernel(fault.Accept, int(l.fd), 0); err != nil {
+			return -1, err
+		}
+	}
 	fd, _, err = syscall.Accept4(int(l.fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	return fd, err
 }
 
 func openSpare() int {
+	if fault.Kernel != nil {
+		if _, err := fault.Kernel(fault.Spare, -1, 0); err != nil {
+			return -1
+		}
+	}
 	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1

@@ -9,6 +9,8 @@ import (
 
 	"github.com/mailru/easygo/netpoll"
 	"golang.org/x/sys/unix"
+
+	"crier/internal/fault"
 )
 
 // A Poller is one epoll instance and its loop. Its methods may be called from any goroutine.
@@ -50,11 +52,7 @@ func (p *Poller) Add(h Handler, fd int) error {
 		return fmt.Errorf("netpoll: register descriptor %d: its handler was added before", fd)
 	}
 	c.poller, c.fd = p, int32(fd)
-	err := p.epoll.Add(fd, interest, func(ev netpoll.EpollEvent) {
-		if ev := translate(ev); ev != 0 {
-			ready(h, ev)
-		}
-	})
+	err := p.register(h, fd)
 	if err == nil {
 		if c.finish(0) {
 			p.pool.push(h)
@@ -69,6 +67,19 @@ func (p *Poller) Add(h Handler, fd int) error {
 		_ = p.epoll.Del(fd) // for the callback; what Del says of the descriptor is no news
 	}
 	return fmt.Errorf("netpoll: register descriptor %d: %w", fd, err)
+}
+
+func (p *Poller) register(h Handler, fd int) error {
+	if fault.Kernel != nil {
+		if _, err := fault.Kernel(fault.Register, fd, 0); err != nil {
+			return err
+		}
+	}
+	return p.epoll.Add(fd, interest, func(ev netpoll.EpollEvent) {
+		if ev := translate(ev); ev != 0 {
+			ready(h, ev)
+		}
+	})
 }
 
 // translate turns epoll's bits into events. What easygo sends to all when it is closed becomes 0.

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"crier/internal/fault"
 )
 
 // ErrAgain means that a call on a non-blocking descriptor would have had to wait.
@@ -17,7 +19,7 @@ const ErrAgain = unix.EAGAIN
 // read now it returns ErrAgain.
 func Read(fd int, p []byte) (int, error) {
 	for {
-		n, err := unix.Read(fd, p)
+		n, err := read(fd, p)
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
@@ -35,7 +37,7 @@ func Read(fd int, p []byte) (int, error) {
 func Write(fd int, p []byte) (int, error) {
 	done := 0
 	for {
-		n, err := unix.Write(fd, p[done:])
+		n, err := write(fd, p[done:])
 		switch {
 		case err == nil:
 			done += n
@@ -46,6 +48,28 @@ func Write(fd int, p []byte) (int, error) {
 			return done, err
 		}
 	}
+}
+
+func read(fd int, p []byte) (int, error) {
+	if fault.Kernel != nil {
+		n, err := fault.Kernel(fault.Read, fd, len(p))
+		if err != nil {
+			return 0, err
+		}
+		p = p[:n]
+	}
+	return unix.Read(fd, p)
+}
+
+func write(fd int, p []byte) (int, error) {
+	if fault.Kernel != nil {
+		n, err := fault.Kernel(fault.Write, fd, len(p))
+		if err != nil {
+			return 0, err
+		}
+		p = p[:n]
+	}
+	return unix.Write(fd, p)
 }
 
 // CloseWrite ends the sending half of a connection: the peer reads an end of stream after what was written.

@@ -23,6 +23,9 @@ func TestImports(t *testing.T) {
 			t.Errorf("%s imports nothing: the test is blind", pkg)
 		}
 		for _, imp := range strings.Fields(string(out)) {
+			if imp == "crier/internal/fault" {
+				continue // the seam for tests, which imports nothing
+			}
 			for _, f := range forbidden {
 				if imp == f || strings.HasSuffix(f, "/") && strings.HasPrefix(imp, f) {
 					t.Errorf("%s imports %s", pkg, imp)
