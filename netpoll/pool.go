@@ -5,12 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// readBuffer is the size of a worker's buffer in bytes.
-const readBuffer = 64 << 10
+// BufferSize is the size of a worker's buffer in bytes.
+const BufferSize = 64 << 10
 
 // A Worker is what Serve may use while it runs.
 type Worker struct {
-	// Buf is 64 KiB, shared by all connections that the worker serves one after the other.
+	// Buf has BufferSize bytes, shared by all connections that the worker serves one after the other.
 	Buf []byte
 }
 
@@ -56,7 +56,7 @@ func (p *Pool) Close() {
 }
 
 func (p *Pool) run() {
-	w := &Worker{Buf: make([]byte, readBuffer)}
+	w := &Worker{Buf: make([]byte, BufferSize)}
 	for h := p.take(); h != nil; h = p.take() {
 		c := h.conn()
 		if c.finish(h.Serve(w, c.begin())) {

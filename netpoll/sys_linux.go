@@ -78,17 +78,25 @@ func CloseWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
 // CloseFD closes a descriptor that was never added to a poller.
 func CloseFD(fd int) error { return unix.Close(fd) }
 
-// PeerAddr asks the kernel for the address and port at the other end; "" if there is none (any more).
-func PeerAddr(fd int) string {
+// Peer asks the kernel for the address and port at the other end; the zero value if there is none (any more).
+func Peer(fd int) netip.AddrPort {
 	sa, err := unix.Getpeername(fd)
 	if err != nil {
-		return ""
+		return netip.AddrPort{}
 	}
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String()
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
 	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)).String()
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// PeerAddr is Peer as text; "" if there is none.
+func PeerAddr(fd int) string {
+	if p := Peer(fd); p.IsValid() {
+		return p.String()
 	}
 	return ""
 }

@@ -2,7 +2,10 @@
 
 package netpoll
 
-import "errors"
+import (
+	"errors"
+	"net/netip"
+)
 
 // ErrAgain means that a call on a non-blocking descriptor would have had to wait.
 var ErrAgain = errors.New("netpoll: would have to wait")
@@ -18,6 +21,9 @@ func CloseWrite(int) error { return ErrUnsupported }
 
 // CloseFD returns ErrUnsupported.
 func CloseFD(int) error { return ErrUnsupported }
+
+// Peer returns the zero value: no address is known.
+func Peer(int) netip.AddrPort { return netip.AddrPort{} }
 
 // PeerAddr returns "": no address is known.
 func PeerAddr(int) string { return "" }

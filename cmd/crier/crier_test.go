@@ -420,7 +420,7 @@ func TestDefaultsAreTheNodes(t *testing.T) {
 	}
 	checked := 0
 	for f := range reflect.TypeFor[serveCmd]().Fields() {
-		field := map[string]string{"Listen": "Addr"}[f.Name]
+		field := map[string]string{"Listen": "Addr", "MaxControlRate": "ControlRate"}[f.Name]
 		if field == "" {
 			field = f.Name
 		}

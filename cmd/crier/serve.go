@@ -29,6 +29,13 @@ type serveCmd struct {
 
 	MaxConnections   int           `placeholder:"N" help:"Connections to take (as many as the descriptor limit allows)."`
 	MaxMessage       int           `default:"65536" placeholder:"BYTES" help:"Largest message a client may send (${default})."`
+	MaxControlRate   int           `default:"50" placeholder:"N" help:"Control frames a second a client may send (${default}), twice as many at once; up to 1000; negative: no bound."`
+	MaxMessageRate   int           `placeholder:"N" help:"Messages a second a client may send, twice as many at once (no bound)."`
+	MaxByteRate      int           `placeholder:"BYTES" help:"Bytes a second a client may send, twice as many at once, and always one message (no bound)."`
+	MaxPerAddress    int           `placeholder:"N" help:"Connections of one address: of IPv4, or a /64 of IPv6 (no bound)."`
+	MaxPerNetwork    int           `placeholder:"N" help:"Connections of one network, a /48 of IPv6 (no bound)."`
+	MaxAddressRate   int           `placeholder:"N" help:"Connections a second that one address may open, twice as many at once (no bound)."`
+	MaxNetworkRate   int           `placeholder:"N" help:"Connections a second that one network may open, twice as many at once (no bound)."`
 	HandshakeTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Time for a client to send its request (${default})."`
 	MessageTimeout   time.Duration `default:"30s" placeholder:"TIME" help:"Time from the first byte of a message to its last (${default})."`
 	PingAfter        time.Duration `default:"55s" placeholder:"TIME" help:"Silence after which a client is pinged (${default}, or up to a quarter less, to spread pings); negative: never."`
@@ -53,7 +60,7 @@ type serveCmd struct {
 func (c *serveCmd) Validate() error {
 	var errs []error
 	for name, zero := range map[string]bool{
-		"max-message": c.MaxMessage == 0, "handshake-timeout": c.HandshakeTimeout == 0, "message-timeout": c.MessageTimeout == 0,
+		"max-message": c.MaxMessage == 0, "max-control-rate": c.MaxControlRate == 0, "handshake-timeout": c.HandshakeTimeout == 0, "message-timeout": c.MessageTimeout == 0,
 		"ping-after": c.PingAfter == 0, "pong-timeout": c.PongTimeout == 0, "close-timeout": c.CloseTimeout == 0,
 		"max-lag": c.MaxLag == 0, "max-lag-age": c.MaxLagAge == 0, "backlog": c.Backlog <= 0, "send-buffer": c.SendBuffer == 0,
 	} {
@@ -124,6 +131,9 @@ func (c *serveCmd) config(log *slog.Logger, m *admin.Metrics) node.Config {
 	return node.Config{
 		Addr: c.Listen, ReusePort: c.ReusePort, Path: c.Path, Origins: c.AllowOrigin,
 		MaxConnections: c.MaxConnections, MaxMessage: c.MaxMessage,
+		ControlRate: c.MaxControlRate, MessageRate: c.MaxMessageRate, ByteRate: c.MaxByteRate,
+		PerAddress: c.MaxPerAddress, PerNetwork: c.MaxPerNetwork,
+		AddressRate: c.MaxAddressRate, NetworkRate: c.MaxNetworkRate,
 		HandshakeTimeout: c.HandshakeTimeout, MessageTimeout: c.MessageTimeout,
 		PingAfter: c.PingAfter, PongTimeout: c.PongTimeout, CloseTimeout: c.CloseTimeout,
 		MaxLag: c.MaxLag, MaxLagAge: c.MaxLagAge, Backlog: c.Backlog, SendBuffer: c.SendBuffer,

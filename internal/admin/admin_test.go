@@ -172,8 +172,10 @@ func TestMetricsAreWellFormed(t *testing.T) {
 	// Every reason is there from the start, so that a rate over it has something to begin with.
 	for name, reasons := range map[string][]string{
 		"crier_leaves_total": {"peer_closed", "peer_gone", "reset", "protocol_error", "bad_utf8", "too_big",
-			"ping_timeout", "message_timeout", "slow_bytes", "slow_age", "shutdown"},
+			"ping_timeout", "message_timeout", "slow_bytes", "slow_age",
+			"control_rate", "message_rate", "byte_rate", "shutdown"},
 		"crier_handshakes_refused_total": {"bad_request", "not_found", "upgrade_required", "origin", "check", "full",
+			"address_connections", "address_rate",
 			"no_descriptors", "draining", "timeout", "peer_gone"},
 		"crier_accept_errors_total": {"descriptors", "memory", "aborted", "other"},
 	} {

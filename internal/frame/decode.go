@@ -36,7 +36,7 @@ type Decoder struct {
 	small [ws.MaxControlFramePayloadSize]byte
 }
 
-// Next consumes p up to the end of the next message or control frame. It
+// Next consumes p up to the end of the next message, control frame or empty fragment. It
 // returns that as an event, and the rest of p, which is for the next call. Kind
 // None means that p is used up and more is needed. An error is an *Error.
 //
@@ -150,6 +150,9 @@ func (d *Decoder) data(part []byte, cfg *Config) (Event, error) {
 	}
 	d.inFrame = false
 	if !d.head.Fin {
+		if d.head.Length == 0 {
+			return Event{Kind: Empty}, nil
+		}
 		return Event{}, nil
 	}
 	if d.op == ws.OpText && d.text.open() {

@@ -15,9 +15,10 @@ const (
 	Ping                // to be answered with a pong of the same payload
 	Pong
 	Close // the peer's last frame: nothing behind it is to be read
+	Empty // a fragment that brings nothing and ends nothing, told so that it can be counted
 )
 
-var kindNames = [...]string{"none", "message", "ping", "pong", "close"}
+var kindNames = [...]string{"none", "message", "ping", "pong", "close", "empty"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
@@ -26,7 +27,7 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
-// Event is a message or a control frame. For how long its slices are good is
+// Event is a message, a control frame, or an empty fragment. For how long its slices are good is
 // told in the package documentation.
 type Event struct {
 	Kind    Kind

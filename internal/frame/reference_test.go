@@ -145,6 +145,9 @@ func reference(s []byte, limit int, client bool) outcome {
 				}
 			}
 		}
+		if !fin && n == 0 {
+			add(i, say("empty", 0, 0, nil))
+		}
 		if fin {
 			if tail != "" {
 				return fail(i, 1007)

@@ -86,6 +86,7 @@ func (c *conn) end() {
 		c.partial.release()
 		c.partial = nil
 	}
+	c.leavePlace()
 	if err := c.Conn.Close(); err != nil {
 		c.node.cfg.Log.Error("close a connection", "err", err)
 	}

@@ -40,6 +40,21 @@ type Config struct {
 	// Default 64 KiB.
 	MaxMessage int
 
+	// ControlRate is how many control frames a second a client may send; empty fragments count as such. Twice as
+	// many may come at once. At most 1000. Default 50. Negative: no bound.
+	ControlRate int
+
+	// MessageRate and ByteRate are how many messages and bytes, with all that is around a payload, a second a client
+	// may send. Twice as many may come at once, and bytes for one message of MaxMessage always. 0: no bound.
+	MessageRate int
+	ByteRate    int
+
+	// PerAddress and PerNetwork are how many connections one address (of IPv4, or a /64 of IPv6) and one network (a
+	// /48 of IPv6) may have; AddressRate and NetworkRate how many a second it may open, twice as many at once. Those
+	// above get 429. 0: no bound. Behind a proxy all come from the proxy's address.
+	PerAddress, PerNetwork   int
+	AddressRate, NetworkRate int
+
 	// HandshakeTimeout is how long a connection may take to send its request. Default 10 s.
 	HandshakeTimeout time.Duration
 
@@ -101,6 +116,7 @@ func (c Config) withDefaults() (Config, error) {
 	def(&c.Addr, "127.0.0.1:8888")
 	def(&c.Path, "/chat")
 	def(&c.MaxMessage, 64<<10)
+	def(&c.ControlRate, 50)
 	def(&c.HandshakeTimeout, 10*time.Second)
 	def(&c.MessageTimeout, 30*time.Second)
 	def(&c.PingAfter, 55*time.Second)
@@ -144,6 +160,17 @@ func (c Config) check(limit int) error {
 	}
 	if c.MaxMessage > 1<<30 {
 		errs = append(errs, fmt.Errorf("max message %d: want at most 1 GiB (%d)", c.MaxMessage, 1<<30))
+	}
+	for name, n := range map[string]int{
+		"message rate": c.MessageRate, "byte rate": c.ByteRate, "connections of an address": c.PerAddress,
+		"connections of a network": c.PerNetwork, "rate of an address": c.AddressRate, "rate of a network": c.NetworkRate,
+	} {
+		if n < 0 || n > 1<<30 {
+			errs = append(errs, fmt.Errorf("%s %d: want 0, for no bound, up to %d", name, n, 1<<30))
+		}
+	}
+	if c.ControlRate > 1000 {
+		errs = append(errs, fmt.Errorf("control rate %d: want at most 1000 a second, or negative for no bound", c.ControlRate))
 	}
 	for name, d := range map[string]time.Duration{
 		"handshake timeout": c.HandshakeTimeout, "message timeout": c.MessageTimeout,

@@ -33,9 +33,11 @@ const (
 	finished                          // the sending half is closed
 	settled                           // who ended it is through: last words are with the hub, counts and log are done
 	surplus                           // above MaxConnections: to be told no
+	crowded                           // its address has too many connections: to be told no
+	hasty                             // its address opens them too fast: to be told no
 )
 
-// A conn is all there is for one connection: 144 bytes while it is idle.
+// A conn is all there is for one connection: 160 bytes while it is idle.
 type conn struct {
 	netpoll.Conn
 	member hub.Member
@@ -45,6 +47,8 @@ type conn struct {
 
 	// Owned by the worker that serves it.
 	partial *partial // what a head or message not yet whole needs; nil otherwise
+	limits  *limits  // nil unless it is held to bounds that are not always set
+	control meter
 
 	state atomic.Uint32 // life and flags
 	seen  atomic.Uint32 // when bytes last came, in the node's milliseconds

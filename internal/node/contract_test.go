@@ -420,7 +420,7 @@ func TestCloseBehindTheHandshake(t *testing.T) {
 }
 
 func TestFramesCutAnywhere(t *testing.T) {
-	n := start(t, Config{})
+	n := start(t, Config{ControlRate: -1})
 	c := mustJoin(t, n)
 	var b []byte
 	b = append(b, masked(ws.OpText, "kůň")...)

@@ -34,6 +34,14 @@ func (c *conn) shake(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 		return 0
 	}
 	c.heard()
+	switch {
+	case c.is(crowded):
+		c.deny(AddressConnections, denied[AddressConnections])
+		return 0
+	case c.is(hasty):
+		c.deny(AddressRate, denied[AddressRate])
+		return 0
+	}
 	b := w.Buf[:have+n]
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	switch {
@@ -225,7 +233,7 @@ func (c *conn) enter(hello, rest []byte) {
 		return
 	}
 	if len(rest) > 0 {
-		c.feed(rest)
+		c.feed(rest, n.now())
 	}
 }
 

@@ -37,6 +37,7 @@ func (n *Node) sweep() {
 		if now-last >= hubSweep {
 			last = now
 			n.hub.Sweep()
+			n.from.expire(time.Now())
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"crier/netpoll"
 )
 
 // A notebook is a slog.Handler that keeps what it is told.
@@ -86,6 +89,9 @@ func TestEveryReason(t *testing.T) {
 		MessageTimeout: {Config{MessageTimeout: soon}, sends(masked(ws.OpText, "ab")[:3])},
 		SlowBytes:      {Config{MaxLag: 100 << 10, SendBuffer: 8 << 10}, floods(10)},
 		SlowAge:        {Config{MaxLagAge: soon, SendBuffer: 8 << 10}, floods(5)},
+		ControlRate:    {Config{ControlRate: 1}, sends(bytes.Repeat(masked(ws.OpPing, ""), 3))},
+		MessageRate:    {Config{MessageRate: 1}, sends(bytes.Repeat(masked(ws.OpText, "a"), 3))},
+		ByteRate:       {Config{ByteRate: 1, MaxMessage: 1}, sends(bytes.Repeat(masked(ws.OpText, "a"), netpoll.BufferSize/7+1))},
 		Shutdown:       {Config{CloseTimeout: soon}, shutdown},
 	}
 	for why := range reasons {

@@ -28,6 +28,7 @@ type Node struct {
 	ctx      context.Context // of log lines
 	start    time.Time
 	hub      *hub.Hub
+	from     *addresses
 	pool     *netpoll.Pool
 	pollers  []*netpoll.Poller
 	listener *netpoll.Listener
@@ -39,6 +40,7 @@ type Node struct {
 	draining  atomic.Bool   // no messages and no members are taken any more
 	dismissed atomic.Bool   // all are told to go: a connection accepted now has been overlooked
 	clock     atomic.Uint32 // milliseconds since start, as of the last tick; wraps around
+	refused   atomic.Int32  // connections that are crowded or hasty
 	turn      atomic.Uint32 // spreads connections over pollers
 
 	accepted      atomic.Int64
@@ -79,6 +81,7 @@ func Start(cfg Config) (*Node, error) {
 		Writers: cfg.Writers, Backlog: cfg.Backlog, MaxLag: cfg.MaxLag, MaxLagAge: cfg.MaxLagAge,
 		Now: n.now, OnWritten: cfg.OnWritten,
 	})
+	n.from = newAddresses(&n.cfg)
 	n.pool = netpoll.NewPool(cfg.Workers)
 	for range cfg.Pollers {
 		p, err := netpoll.NewPoller(n.pool, func(err error) { cfg.Log.Error("a poller has stopped", "err", err) })

@@ -32,7 +32,12 @@ func (c *conn) read(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 			return 0
 		}
 		c.heard()
-		c.feed(w.Buf[:n])
+		now := c.node.now()
+		if why, ok := c.spend(n, 0, now); !ok {
+			c.leave(why, ws.StatusPolicyViolation, "too much at once")
+			return 0
+		}
+		c.feed(w.Buf[:n], now)
 		if c.life() != open {
 			return 0
 		}
@@ -73,14 +78,13 @@ func (c *conn) heard() {
 }
 
 // feed takes bytes of the stream of frames: it publishes each message that they complete and keeps what
-// is left of one that they do not. b is unmasked in place.
-func (c *conn) feed(b []byte) {
+// is left of one that they do not. b is unmasked in place. now is when they came.
+func (c *conn) feed(b []byte, now time.Duration) {
 	p := c.partial
 	if p == nil {
 		p = partials.Get().(*partial)
 	}
 	n := c.node
-	now := time.Duration(-1)
 	var whole bool
 	for {
 		ev, rest, err := p.decoder.Next(b, &n.frames)
@@ -91,11 +95,18 @@ func (c *conn) feed(b []byte) {
 		if ev.Kind == frame.None {
 			break
 		}
+		if ev.Kind == frame.Ping || ev.Kind == frame.Pong || ev.Kind == frame.Empty {
+			if cfg := &n.cfg; cfg.ControlRate > 0 && !c.control.take(millis(now), uint32(1000/cfg.ControlRate)) {
+				c.leave(ControlRate, ws.StatusPolicyViolation, "too many control frames")
+				break
+			}
+		}
 		switch ev.Kind {
 		case frame.Message:
 			whole = true
-			if now < 0 {
-				now = n.now()
+			if why, ok := c.spend(0, 1, now); !ok {
+				c.leave(why, ws.StatusPolicyViolation, "too many messages")
+				break
 			}
 			var header [ws.MaxHeaderSize]byte
 			n.received.Add(1)

@@ -14,6 +14,9 @@ const (
 	MessageTimeout               // it left a message unfinished; closed with 1008
 	SlowBytes                    // it was too many bytes behind; closed with 1013
 	SlowAge                      // it was too long behind; closed with 1013
+	ControlRate                  // it sent more than Config.ControlRate; closed with 1008
+	MessageRate                  // it sent more than Config.MessageRate; closed with 1008
+	ByteRate                     // it sent more than Config.ByteRate; closed with 1008
 	Shutdown                     // the node stopped; closed with 1001
 
 	reasons
@@ -21,7 +24,8 @@ const (
 
 var reasonNames = [reasons]string{
 	"peer_closed", "peer_gone", "reset", "protocol_error", "bad_utf8", "too_big",
-	"ping_timeout", "message_timeout", "slow_bytes", "slow_age", "shutdown",
+	"ping_timeout", "message_timeout", "slow_bytes", "slow_age",
+	"control_rate", "message_rate", "byte_rate", "shutdown",
 }
 
 // String returns the reason as logs and metrics have it.
@@ -31,23 +35,25 @@ func (r Reason) String() string { return reasonNames[r] }
 type Denial uint8
 
 const (
-	BadRequest       Denial = iota // 400, 405, 414, 431 or 505: no request that the node understands
-	NotFound                       // 404
-	UpgradeRequired                // 426: a request, but not for a WebSocket of version 13
-	Origin                         // 403: a page from elsewhere
-	Checked                        // Config.Check said no
-	Full                           // 503: Config.MaxConnections reached
-	NoDescriptors                  // 503: the process is out of descriptors
-	Draining                       // 503: the node is about to stop
-	HandshakeTimeout               // the head was not whole in time
-	HandshakeGone                  // the peer left before its head was whole
+	BadRequest         Denial = iota // 400, 405, 414, 431 or 505: no request that the node understands
+	NotFound                         // 404
+	UpgradeRequired                  // 426: a request, but not for a WebSocket of version 13
+	Origin                           // 403: a page from elsewhere
+	Checked                          // Config.Check said no
+	Full                             // 503: Config.MaxConnections reached
+	AddressConnections               // 429: Config.PerAddress or PerNetwork reached
+	AddressRate                      // 429: over Config.AddressRate or NetworkRate
+	NoDescriptors                    // 503: the process is out of descriptors
+	Draining                         // 503: the node is about to stop
+	HandshakeTimeout                 // the head was not whole in time
+	HandshakeGone                    // the peer left before its head was whole
 
 	denials
 )
 
 var denialNames = [denials]string{
 	"bad_request", "not_found", "upgrade_required", "origin", "check",
-	"full", "no_descriptors", "draining", "timeout", "peer_gone",
+	"full", "address_connections", "address_rate", "no_descriptors", "draining", "timeout", "peer_gone",
 }
 
 // String returns the denial as logs and metrics have it.

@@ -80,7 +80,7 @@ func TestShutdownDeliversFirst(t *testing.T) {
 // TestShutdownTellsWhoPublishes: members whose sockets are being read at that very moment get their 1001 too.
 func TestShutdownTellsWhoPublishes(t *testing.T) {
 	for round := range 15 {
-		n := start(t, Config{})
+		n := start(t, Config{ControlRate: -1})
 		var clients [12]*client
 		for i := range clients {
 			clients[i] = mustJoin(t, n)

@@ -236,7 +236,7 @@ func TestSlowWhileOthersPublish(t *testing.T) {
 
 // TestPongsToWhoDoesNotRead: pings of a member that does not read cost the node only so much.
 func TestPongsToWhoDoesNotRead(t *testing.T) {
-	n := start(t, Config{SendBuffer: 8 << 10})
+	n := start(t, Config{SendBuffer: 8 << 10, ControlRate: -1})
 	c := mustJoinSmall(t, n, smallBuffer)
 	other := mustJoin(t, n)
 	ping := masked(ws.OpPing, strings.Repeat("p", 125))
