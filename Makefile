@@ -23,10 +23,15 @@ fuzz: ## every fuzz target for FUZZ (60s)
 		done; \
 	done
 
-lint: ## gofmt, vet, a tidy go.mod; that it compiles elsewhere
+lint: ## gofmt, vet, staticcheck, govulncheck, a tidy go.mod; that it compiles elsewhere
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'gofmt -w the files above'; exit 1; }
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@out=$$($(GO) tool govulncheck ./... 2>&1) || case $$out in \
+		*'fetching vulnerabilities'*) echo 'govulncheck: NOT CHECKED, its database does not answer';; \
+		*) echo "$$out"; exit 1;; \
+	esac
 	GOOS=darwin $(GO) build ./...
 	GOOS=windows $(GO) build ./...
 
