@@ -27,6 +27,8 @@ type serveCmd struct {
 	Path        string   `default:"/chat" placeholder:"PATH" help:"Where WebSockets are (${default})."`
 	AllowOrigin []string `sep:"none" placeholder:"ORIGIN" help:"Origin whose pages may connect, as https://example.org; repeats; * allows all. Same origin, and clients that send none, always may."`
 
+	Subprotocol []string `sep:"none" placeholder:"NAME" help:"Subprotocol to agree to if a client offers it; repeats."`
+
 	MaxConnections   int           `placeholder:"N" help:"Connections to take (as many as the descriptor limit allows)."`
 	MaxMessage       int           `default:"65536" placeholder:"BYTES" help:"Largest message a client may send (${default})."`
 	MaxControlRate   int           `default:"50" placeholder:"N" help:"Control frames a second a client may send (${default}), twice as many at once; up to 1000; negative: no bound."`
@@ -129,7 +131,7 @@ func (c *serveCmd) serve(ctx context.Context, restore func(), out, logs io.Write
 
 func (c *serveCmd) config(log *slog.Logger, m *admin.Metrics) node.Config {
 	return node.Config{
-		Addr: c.Listen, ReusePort: c.ReusePort, Path: c.Path, Origins: c.AllowOrigin,
+		Addr: c.Listen, ReusePort: c.ReusePort, Path: c.Path, Origins: c.AllowOrigin, Protocols: c.Subprotocol,
 		MaxConnections: c.MaxConnections, MaxMessage: c.MaxMessage,
 		ControlRate: c.MaxControlRate, MessageRate: c.MaxMessageRate, ByteRate: c.MaxByteRate,
 		PerAddress: c.MaxPerAddress, PerNetwork: c.MaxPerNetwork,

@@ -101,9 +101,7 @@ type answer struct {
 
 // denied are the answers of those denials that have always the same.
 var denied = [denials]answer{
-	BadRequest:         {status: http.StatusBadRequest, text: "no HTTP/1.1 request"},
 	NotFound:           {status: http.StatusNotFound, text: "nothing here"},
-	UpgradeRequired:    {status: http.StatusUpgradeRequired, header: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", text: "this is a WebSocket endpoint: connect with version 13"},
 	Origin:             {status: http.StatusForbidden, text: "pages of this origin may not connect"},
 	Full:               {status: http.StatusServiceUnavailable, header: "Retry-After: 5\r\n", text: "the node is full"},
 	AddressConnections: {status: http.StatusTooManyRequests, header: "Retry-After: 30\r\n", text: "too many connections from this address"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"crier/internal/handshake"
 	"crier/netpoll"
 )
 
@@ -27,6 +28,10 @@ type Config struct {
 	// Origins are the origins from which pages may connect, beside the node's own; "*" allows all.
 	// A client that sends no Origin is no browser and may always.
 	Origins []string
+
+	// Protocols are the subprotocols (RFC 6455 section 1.9) that the node may agree to, of those that a client
+	// offers the first. It does nothing else with them.
+	Protocols []string
 
 	// Check, if any, has the last word on a handshake. It runs on a worker, which it must not block.
 	// It returns nil to let the connection in. The request is the caller's to keep.
@@ -178,6 +183,11 @@ func (c Config) check(limit int) error {
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("%s %v: want more than 0", name, d))
+		}
+	}
+	for _, p := range c.Protocols {
+		if !handshake.IsToken(p) {
+			errs = append(errs, fmt.Errorf("subprotocol %q: want a token, as chat.example.org", p))
 		}
 	}
 	for _, o := range c.Origins {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"crier/internal/frame"
+	"crier/internal/handshake"
 )
 
 // TestPlainRequestsAreAnswered: whatever is no handshake gets an HTTP answer that says why, and the end.
@@ -56,7 +57,7 @@ func TestPlainRequestsAreAnswered(t *testing.T) {
 		"broken header":        {"GET /chat HTTP/1.1\r\nHost example.org\r\n\r\n", 400, "", BadRequest},
 		"head over 8 KiB":      {get("GET /chat HTTP/1.1", "X: "+strings.Repeat("x", 8<<10)), 431, "", BadRequest},
 		"endless head":         {"GET /chat HTTP/1.1\r\nX: " + strings.Repeat("x", 8<<10), 431, "", BadRequest},
-		"endless target":       {"GET /" + strings.Repeat("x", 8<<10), 431, "", BadRequest},
+		"endless target":       {"GET /" + strings.Repeat("x", 8<<10), 414, "", BadRequest},
 		"head and a long rest": {get("GET / HTTP/1.1", "Content-Length: 60000") + strings.Repeat("x", 60000), 404, "", NotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,10 +91,10 @@ func TestPlainRequestsAreAnswered(t *testing.T) {
 	eventually(t, "no socket is left", func() bool { return n.conns.len() == 0 })
 }
 
-// TestHeadOfExactlyTheBound is let in: the bound is on what is not yet whole, the blank line ends it.
+// TestHeadOfExactlyTheBound is let in.
 func TestHeadOfExactlyTheBound(t *testing.T) {
 	n := start(t, Config{})
-	for size, ok := range map[int]bool{maxHead: true, maxHead + 4: true, maxHead + 5: false} {
+	for size, ok := range map[int]bool{handshake.MaxHead: true, handshake.MaxHead + 1: false} {
 		bare := len(upgradeRequest("h", "X: "))
 		c := mustConnect(t, n)
 		if err := c.write([]byte(upgradeRequest("h", "X: "+strings.Repeat("x", size-bare)))); err != nil {

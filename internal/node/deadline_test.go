@@ -217,7 +217,7 @@ func TestClosingHasAnEnd(t *testing.T) {
 
 	// And one that got an HTTP answer.
 	h := mustConnect(t, n)
-	if err := h.write([]byte("GET / HTTP/1.1\r\n\r\n")); err != nil {
+	if err := h.write([]byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n")); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "its socket is gone", func() bool { return n.Stats().Denials["not_found"] == 1 && n.conns.len() == 0 })

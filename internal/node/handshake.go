@@ -1,23 +1,19 @@
 package node
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gobwas/ws"
 
 	"crier/hub"
+	"crier/internal/handshake"
 	"crier/netpoll"
 )
-
-// maxHead is the size in bytes up to which a request head is waited for.
-const maxHead = 8 << 10
 
 // shake reads the request and, when its head is whole, answers it. Bytes behind the head are frames.
 func (c *conn) shake(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
@@ -43,13 +39,11 @@ func (c *conn) shake(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 		return 0
 	}
 	b := w.Buf[:have+n]
-	end := bytes.Index(b, []byte("\r\n\r\n"))
+	size, err := handshake.Scan(b)
 	switch {
-	case !startsLikeRequest(b):
-		c.deny(BadRequest, denied[BadRequest])
-	case end > maxHead || end < 0 && len(b) > maxHead:
-		c.deny(BadRequest, answer{status: http.StatusRequestHeaderFieldsTooLarge, text: "the request head is over 8 KiB"})
-	case end < 0:
+	case err != nil:
+		c.denyRequest(err)
+	case size == 0:
 		if c.partial == nil {
 			c.partial = partials.Get().(*partial)
 		}
@@ -60,7 +54,7 @@ func (c *conn) shake(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 			c.partial.release()
 			c.partial = nil
 		}
-		c.answer(b[:end+4], b[end+4:])
+		c.answer(b[:size], b[size:])
 	}
 	// What has filled the buffer may not be all, and there is no edge for the rest.
 	if c.life() == open && (ev&netpoll.Hangup != 0 || len(b) == len(w.Buf)) {
@@ -69,109 +63,88 @@ func (c *conn) shake(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 	return 0
 }
 
-// startsLikeRequest tells at once a TLS hello or rubbish from a request line, which begins with a method.
-func startsLikeRequest(b []byte) bool {
-	for i, x := range b {
-		if x == ' ' && i > 0 {
-			return true
-		}
-		if x < 'A' || x > 'Z' || i >= 16 {
-			return false
-		}
-	}
-	return true
-}
-
 // answer carries out a whole request: head is the request, rest what came behind it.
 func (c *conn) answer(head, rest []byte) {
 	n := c.node
-	method, target, version := requestLine(head)
-	path, _, _ := strings.Cut(target, "?")
+	r, err := handshake.Parse(head)
 	switch {
-	case version == "" || !strings.HasPrefix(version, "HTTP/"):
-		c.deny(BadRequest, denied[BadRequest])
-	case version != "HTTP/1.1":
-		c.deny(BadRequest, answer{status: http.StatusHTTPVersionNotSupported, text: "want HTTP/1.1"})
-	case path != n.cfg.Path:
+	case err != nil:
+		c.denyRequest(err)
+		return
+	case r.Path != n.cfg.Path:
 		c.deny(NotFound, denied[NotFound])
-	case method != http.MethodGet:
+		return
+	case r.Method != http.MethodGet:
 		c.deny(BadRequest, answer{status: http.StatusMethodNotAllowed, header: "Allow: GET\r\n", text: "want GET"})
+		return
 	case c.is(surplus):
 		c.deny(Full, denied[Full])
+		return
 	case n.draining.Load():
 		c.deny(Draining, denied[Draining])
-	default:
-		hello, why, no := c.upgrade(head, method, target)
-		if hello == nil {
-			c.deny(why, no)
-			return
-		}
-		c.enter(hello, rest)
+		return
 	}
+	if err := r.Check(); err != nil {
+		c.denyRequest(err)
+		return
+	}
+	if !n.allows(r.Origin, r.Host) {
+		c.deny(Origin, denied[Origin])
+		return
+	}
+	if no := c.check(&r); no != nil {
+		c.deny(Checked, *no)
+		return
+	}
+	c.enter(r.Accept(nil, n.protocol(&r)), rest)
 }
 
-func requestLine(head []byte) (method, target, version string) {
-	first, _, _ := bytes.Cut(head, []byte("\r\n"))
-	method, line, _ := strings.Cut(string(first), " ")
-	target, version, _ = strings.Cut(line, " ")
-	return method, target, version
+// denyRequest answers a request that is none, or not one for a WebSocket.
+func (c *conn) denyRequest(err error) {
+	var he *handshake.Error
+	if !errors.As(err, &he) {
+		he = &handshake.Error{Status: http.StatusBadRequest, Text: err.Error()}
+	}
+	why := BadRequest
+	if he.Status == http.StatusUpgradeRequired {
+		why = UpgradeRequired
+	}
+	c.deny(why, answer{status: he.Status, header: he.Header, text: he.Text})
 }
 
-// memory is a head to read and an answer to write, as ws.Upgrader wants them.
-type memory struct {
-	in  bytes.Reader
-	out bytes.Buffer
+// check asks Config.Check, if there is one, and returns the answer if it refuses.
+func (c *conn) check(r *handshake.Request) *answer {
+	if c.node.cfg.Check == nil {
+		return nil
+	}
+	header := make(http.Header)
+	for name, value := range r.Fields() {
+		header.Add(name, value)
+	}
+	header.Set("Host", r.Host)
+	no := c.node.cfg.Check(&Request{Method: r.Method, Path: r.Target, Header: header, Addr: netpoll.PeerAddr(c.FD())})
+	if no == nil {
+		return nil
+	}
+	status := no.Status
+	if status < 400 || status > 599 {
+		status = http.StatusForbidden
+	}
+	return &answer{status: status, text: oneLine(no.Text)}
 }
 
-func (m *memory) Read(p []byte) (int, error)  { return m.in.Read(p) }
-func (m *memory) Write(p []byte) (int, error) { return m.out.Write(p) }
-
-// upgrade checks the handshake by RFC 6455 section 4.2.1, the origin, and Config.Check. It returns the
-// answer that opens the WebSocket, or none and the denial.
-func (c *conn) upgrade(head []byte, method, target string) (hello []byte, why Denial, no answer) {
-	n := c.node
-	var host, origin string
-	u := ws.Upgrader{
-		OnHost: func(v []byte) error {
-			host = string(v)
-			return nil
-		},
-		OnHeader: func(k, v []byte) error {
-			if strings.EqualFold(string(k), "Origin") {
-				origin = string(v)
-			}
-			return nil
-		},
+// protocol chooses the subprotocol: the first that the client offers and the node has; "" if there is none (RFC 6455
+// section 4.2.2).
+func (n *Node) protocol(r *handshake.Request) string {
+	if len(n.cfg.Protocols) == 0 {
+		return ""
 	}
-	var m memory
-	m.in.Reset(head)
-	_, err := u.Upgrade(&m)
-	switch {
-	case errors.Is(err, ws.ErrHandshakeBadUpgrade), errors.Is(err, ws.ErrHandshakeBadConnection), errors.Is(err, ws.ErrHandshakeUpgradeRequired):
-		return nil, UpgradeRequired, denied[UpgradeRequired]
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, BadRequest, denied[BadRequest]
-	case err != nil:
-		return nil, BadRequest, answer{status: http.StatusBadRequest, text: strings.TrimPrefix(err.Error(), "handshake error: ")}
-	case !n.allows(origin, host):
-		return nil, Origin, denied[Origin]
-	}
-	if n.cfg.Check != nil {
-		// The upgrader shows only some of the fields.
-		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
-		if err != nil {
-			return nil, BadRequest, denied[BadRequest]
-		}
-		r.Header.Set("Host", r.Host)
-		if no := n.cfg.Check(&Request{Method: method, Path: target, Header: r.Header, Addr: netpoll.PeerAddr(c.FD())}); no != nil {
-			status := no.Status
-			if status < 400 || status > 599 {
-				status = http.StatusForbidden
-			}
-			return nil, Checked, answer{status: status, text: oneLine(no.Text)}
+	for _, p := range r.Protocols() {
+		if slices.Contains(n.cfg.Protocols, p) {
+			return p
 		}
 	}
-	return m.out.Bytes(), 0, answer{}
+	return ""
 }
 
 // allows decides by the origin of a page (RFC 6455 section 10.2). Without one it is no page.

@@ -35,7 +35,7 @@ func (r Reason) String() string { return reasonNames[r] }
 type Denial uint8
 
 const (
-	BadRequest         Denial = iota // 400, 405, 414, 431 or 505: no request that the node understands
+	BadRequest         Denial = iota // 400, 405, 414, 431, 501 or 505: no request that the node understands
 	NotFound                         // 404
 	UpgradeRequired                  // 426: a request, but not for a WebSocket of version 13
 	Origin                           // 403: a page from elsewhere
