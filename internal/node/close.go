@@ -75,7 +75,7 @@ func (c *conn) linger(w *netpoll.Worker, ev netpoll.Event) (more netpoll.Event) 
 			return more
 		}
 	}
-	return more | netpoll.Readable | ev&netpoll.Hangup
+	return more | netpoll.Readable | ev&(netpoll.Hangup|netpoll.Kicked)
 }
 
 // end closes the descriptor of a dead connection. Its worker calls it, or Close when there are no workers.

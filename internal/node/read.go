@@ -48,7 +48,7 @@ func (c *conn) read(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 			return 0
 		}
 	}
-	return netpoll.Readable | ev&netpoll.Hangup
+	return netpoll.Readable | ev&(netpoll.Hangup|netpoll.Kicked)
 }
 
 // mayRead reports whether the node keeps up. If not the connection is parked: it is not read, which
