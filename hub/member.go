@@ -135,14 +135,17 @@ func (m *Member) MayPublish(w Waiter) Answer {
 
 // Leave takes m out of all its rooms. Only the first call does; any other answers Gone.
 //
-// With last words, they are sent after the frame that was begun, if any, and nothing after them:
-// the answer is Sent when all is written, Behind when Resume must go on, Gone when the transport is
-// dead. Without, m is detached at once and the answer is Sent.
+// With last words, what was published before goes first, unless the transport is full: then only the frame that was
+// begun does. Nothing goes after them. The answer is Sent when all is written, Behind when Resume must go on, Gone when
+// the transport is dead. Without, m is detached at once and the answer is Sent.
 func (m *Member) Leave(last []byte) Answer {
 	m.mu.Lock()
 	if m.phase != attached {
 		m.mu.Unlock()
 		return Gone
+	}
+	if last != nil && !m.blocked {
+		m.catchUpLocked()
 	}
 	m.phase = leaving
 	var rest []byte

@@ -76,6 +76,7 @@ type modelMember struct {
 	between int          // interjections that were taken, and so must arrive
 	left    bool
 	last    bool
+	owed    map[byte]int // of one that left with room for everything: what must have come before, by room
 }
 
 type world struct {
@@ -183,8 +184,15 @@ func (w *world) do(op, a, b byte) {
 			last = modelFrame(kindLast, []byte{b})
 			mm.last = true
 		}
-		if mm.m.Leave(last) == Gone {
+		blocked := mm.m.blocked
+		switch answer := mm.m.Leave(last); {
+		case answer == Gone:
 			w.t.Fatal("the first Leave answered Gone")
+		case answer == Sent && last != nil && !blocked:
+			mm.owed = map[byte]int{}
+			for id := range mm.joined {
+				mm.owed[id] = len(w.rooms[id].said)
+			}
 		}
 		if mm.m.Leave(last) != Gone {
 			w.t.Fatal("the second Leave did not answer Gone")
@@ -273,6 +281,11 @@ func (w *world) check(mm *modelMember) {
 	}
 	if last != mm.last {
 		w.t.Fatalf("last words arrived: %v, wanted %v", last, mm.last)
+	}
+	for id, n := range mm.owed {
+		if next[id] != n {
+			w.t.Fatalf("room %d: left, with room for everything, with messages up to %d of %d", id, next[id], n)
+		}
 	}
 	if mm.left {
 		return

@@ -157,6 +157,14 @@ func (r *room) reportLocked(slowest uint64, now time.Duration, tell func(time.Du
 	}
 }
 
+// before returns a segment from which pos, where a member at rest is, can be reached.
+func (r *room) before(pos uint64) *segment {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	assert(r.observed.start <= pos, "a member at rest is behind what all have been offered")
+	return r.observed
+}
+
 // rest lets go of the room's log if nobody has published for a while and everybody has been offered
 // all of it. It reports whether the room's log is now, or was already, without bytes.
 func (h *Hub) rest(r *room, now time.Duration) bool {

@@ -221,6 +221,28 @@ func (m *Member) driveLocked() (a Answer, err error) {
 	return Sent, nil
 }
 
+// catchUpLocked sends a member at rest what has been published and no round has brought yet, as far as the
+// transport takes it.
+func (m *Member) catchUpLocked() {
+	var messages, bytes int64
+	for ms := range m.memberships {
+		r := ms.shelf.room
+		head := r.log.head.Load()
+		if ms.pos == head {
+			continue
+		}
+		mm, bb, a, _ := ms.sendLocked(r.before(ms.pos), head, int(head-ms.pos))
+		messages += mm
+		bytes += bb
+		if a != Sent {
+			break
+		}
+	}
+	h := m.stripe.hub
+	h.delivered.Add(messages)
+	h.deliveredBytes.Add(bytes)
+}
+
 // sendBetweenLocked writes the rest of what was begun between frames, and with more the frames that
 // wait behind it.
 func (m *Member) sendBetweenLocked(more bool) (Answer, error) {
