@@ -159,6 +159,9 @@ func (h *Hub) release(r *room) {
 	}
 }
 
+// Backlog returns Config.Backlog, or its default.
+func (h *Hub) Backlog() int { return h.cfg.Backlog }
+
 // Paused tells whether publishers of any room have to wait. If not, there is no need to ask MayPublish.
 func (h *Hub) Paused() bool { return h.paused.Load() > 0 }
 

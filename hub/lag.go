@@ -42,6 +42,19 @@ func (ms *membership) catchUp() {
 	st.hub.lagBytes.Add(-int64(r.log.head.Load() - ms.pos))
 }
 
+// Behind returns how many bytes m is behind in the room in which it lags most; 0 if it does not lag.
+func (m *Member) Behind() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	most := uint64(0)
+	for ms := range m.memberships {
+		if ms.seg != nil {
+			most = max(most, ms.shelf.room.log.head.Load()-ms.pos)
+		}
+	}
+	return int(most)
+}
+
 // tooFar tells whether a lagging member has to go.
 func (ms *membership) tooFar() bool {
 	bound := ms.shelf.stripe.hub.cfg.MaxLag

@@ -23,6 +23,9 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	_ "crier/internal/admin"
+	_ "crier/internal/node"
 )
 
 // limit is how long anything may take that is waited for.
@@ -69,6 +72,17 @@ func serve(t *testing.T, flags ...string) *server {
 
 func launch(t *testing.T, cmd *exec.Cmd) *server {
 	t.Helper()
+	// Go test keeps a result until what the package imports, or what a test has looked at, is another. So the program,
+	// which is neither, is imported as far as can be, and its own sources are looked at.
+	sources, err := filepath.Glob("../../cmd/crier/*.go")
+	if err != nil || len(sources) == 0 {
+		t.Fatal("where are the program's sources?", err)
+	}
+	for _, f := range sources {
+		if _, err := os.Stat(f); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s := &server{cmd: cmd, http: &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}, Timeout: limit}}
 	cmd.Stderr = &s.log
 	out, err := cmd.StdoutPipe()

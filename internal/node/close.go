@@ -19,7 +19,7 @@ func (c *conn) leave(why Reason, code ws.StatusCode, text string) {
 	}
 	c.since.Store(c.node.clock.Load()) // before the move, or the sweep could take an old time for this one's
 	if c.move(open, closing) {
-		c.unset(partly | parked)
+		c.unset(partly | parked | choked)
 		c.member.Leave(frame.AppendClose(nil, code, text))
 		c.left(why)
 	}

@@ -30,6 +30,7 @@ const (
 	pinged   uint32 = 1 << (iota + 3) // was silent, and has been pinged
 	partly                            // a message has begun and is not whole
 	parked                            // waits, as a publisher, for the node to catch up
+	choked                            // has published more than it reads: is not read until it does
 	finished                          // the sending half is closed
 	settled                           // who ended it is through: last words are with the hub, counts and log are done
 	surplus                           // above MaxConnections: to be told no
@@ -104,8 +105,15 @@ func (c *conn) Serve(w *netpoll.Worker, ev netpoll.Event) (more netpoll.Event) {
 	if c.life() == handshaking && ev&in != 0 {
 		more |= c.shake(w, ev)
 	} else if c.life() == open {
-		if ev&out != 0 && c.member.Resume() == hub.Again {
-			more |= netpoll.Writable
+		if ev&out != 0 {
+			if c.member.Resume() == hub.Again {
+				more |= netpoll.Writable
+			}
+			if c.is(choked) && c.member.Behind() <= c.node.hub.Backlog()/8 {
+				c.unset(choked)
+				c.seen.Store(c.node.clock.Load())
+				ev |= netpoll.Kicked // for what came meanwhile
+			}
 		}
 		if ev&in != 0 && c.life() == open {
 			more |= c.read(w, ev)

@@ -106,7 +106,7 @@ func (c *conn) look(now uint32) {
 	case open:
 		due := pingDue(millis(cfg.PingAfter), uint32(c.FD()), c.seen.Load())
 		switch {
-		case s&parked != 0:
+		case s&(parked|choked) != 0:
 			// Not read for the node's sake: neither silent nor late.
 		case s&partly != 0 && waits > millis(cfg.MessageTimeout):
 			c.leave(MessageTimeout, ws.StatusPolicyViolation, "message not finished in time")

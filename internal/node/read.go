@@ -14,13 +14,22 @@ import (
 // readShare is how many buffers one Serve reads before other connections have their turn.
 const readShare = 4
 
+// bite is how many bytes one Serve reads while members wait to be written to. What is read is to be written to all:
+// with a whole share each, a few publishers would outrun the workers, and the members whose sockets were full for a moment
+// would fall behind for the node's own sake.
+const bite = 4 << 10
+
 // read takes what an open connection has sent.
 func (c *conn) read(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 	for range readShare {
 		if !c.mayRead() {
 			return 0
 		}
-		n, err := netpoll.Read(c.FD(), w.Buf)
+		buf := w.Buf
+		if c.node.pool.Writable() > 0 {
+			buf = buf[:bite]
+		}
+		n, err := netpoll.Read(c.FD(), buf)
 		switch {
 		case err == netpoll.ErrAgain:
 			return 0
@@ -41,20 +50,30 @@ func (c *conn) read(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 		if c.life() != open {
 			return 0
 		}
-		if n < len(w.Buf) && ev&(netpoll.Hangup|netpoll.Kicked) == 0 {
+		if n < len(buf) && ev&(netpoll.Hangup|netpoll.Kicked) == 0 {
 			// A short read has emptied the socket (epoll(7)), and what comes now is a new edge. But the
 			// end of the stream that was announced with these bytes is not: it must be read. So must what
 			// was announced while the connection was parked, which a kick stands for.
 			return 0
 		}
+		if len(buf) < len(w.Buf) {
+			break
+		}
 	}
 	return netpoll.Readable | ev&(netpoll.Hangup|netpoll.Kicked)
 }
 
-// mayRead reports whether the node keeps up. If not the connection is parked: it is not read, which
-// slows its peer by TCP, until the hub calls Resume. A node that is about to stop takes nothing more.
+// mayRead reports whether the connection is to be read. If the node does not keep up it is parked: it is not read,
+// which slows its peer by TCP, until the hub calls Resume. If it does not itself keep up with what it and others publish
+// it is choked, until it has read: nobody can publish much faster than he reads, and so no faster than others can, while
+// nobody waits for a reader but himself. A node that is about to stop takes nothing more.
 func (c *conn) mayRead() bool {
-	if c.is(parked) || c.node.draining.Load() {
+	if c.is(parked|choked) || c.node.draining.Load() {
+		return false
+	}
+	if c.member.Behind() > c.node.hub.Backlog()/4 {
+		// It hears itself too late. It lags, so that an event tells when it can be written to again.
+		c.set(choked)
 		return false
 	}
 	if !c.node.hub.Paused() {
