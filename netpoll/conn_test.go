@@ -125,8 +125,9 @@ func playConn(t *testing.T, ops []byte) {
 			} else if !n.added && !n.failed {
 				if ev&Hangup != 0 {
 					n.failed = true
-					c.state.Store(closed)
+					c.count(c.state.Swap(closed), closed)
 					c.poller = nil
+					n.owed = 0
 					continue
 				}
 				n.added = true
@@ -164,7 +165,14 @@ func playConn(t *testing.T, ops []byte) {
 				continue
 			}
 			n.closed, n.owed = true, 0
-			c.state.Swap(closed)
+			c.count(c.state.Swap(closed), closed)
+		}
+		writable := 0
+		if n.owed&Writable != 0 {
+			writable = 1
+		}
+		if got := pool.Writable(); got != writable {
+			t.Fatalf("op %d (%#x): %d wait to be written to, want %d (%+v)", i, op, got, writable, n)
 		}
 		queue := 0
 		if n.inQueue {

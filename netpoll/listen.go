@@ -11,6 +11,9 @@ type ListenConfig struct {
 	// its own overhead within twice that). Left to itself it grows to megabytes for each. Default 64 KiB.
 	SendBuffer int
 
+	// ReceiveBuffer is the same for what a peer has sent and nobody has read yet. Default 64 KiB.
+	ReceiveBuffer int
+
 	// KeepAlive is the silence after which the kernel probes a peer. Default 60 s.
 	KeepAlive time.Duration
 
@@ -31,6 +34,9 @@ type ListenConfig struct {
 func (c ListenConfig) withDefaults() ListenConfig {
 	if c.SendBuffer == 0 {
 		c.SendBuffer = 64 << 10
+	}
+	if c.ReceiveBuffer == 0 {
+		c.ReceiveBuffer = 64 << 10
 	}
 	if c.KeepAlive == 0 {
 		c.KeepAlive = 60 * time.Second

@@ -79,6 +79,9 @@ func (c ListenConfig) apply(fd int) error {
 	if c.SendBuffer > 0 {
 		errs = append(errs, set("SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF, c.SendBuffer))
 	}
+	if c.ReceiveBuffer > 0 {
+		errs = append(errs, set("SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, c.ReceiveBuffer))
+	}
 	if c.KeepAlive > 0 {
 		secs := max(int(c.KeepAlive/time.Second), 1)
 		errs = append(errs,

@@ -100,18 +100,18 @@ func TestAcceptTurns(t *testing.T) {
 }
 
 func TestInherited(t *testing.T) {
-	type options struct{ noDelay, keepAlive, idle, interval, count, userTimeout, sendBuffer int }
+	type options struct{ noDelay, keepAlive, idle, interval, count, userTimeout, sendBuffer, receiveBuffer int }
 	const system = -1 // whatever it is without being asked for
 	for _, tc := range []struct {
 		name string
 		cfg  ListenConfig
 		want options
 	}{
-		{"defaults", ListenConfig{}, options{1, 1, 60, 15, 4, 60_000, 2 * 64 << 10}},
-		{"others", ListenConfig{SendBuffer: 32 << 10, KeepAlive: 20 * time.Second, UserTimeout: 1500 * time.Millisecond},
-			options{1, 1, 20, 5, 4, 1500, 2 * 32 << 10}},
-		{"shortest", ListenConfig{KeepAlive: time.Millisecond}, options{1, 1, 1, 1, 4, 60_000, 2 * 64 << 10}},
-		{"off", ListenConfig{SendBuffer: -1, KeepAlive: -1, UserTimeout: -1}, options{1, 0, system, system, system, 0, system}},
+		{"defaults", ListenConfig{}, options{1, 1, 60, 15, 4, 60_000, 2 * 64 << 10, 2 * 64 << 10}},
+		{"others", ListenConfig{SendBuffer: 32 << 10, ReceiveBuffer: 16 << 10, KeepAlive: 20 * time.Second, UserTimeout: 1500 * time.Millisecond},
+			options{1, 1, 20, 5, 4, 1500, 2 * 32 << 10, 2 * 16 << 10}},
+		{"shortest", ListenConfig{KeepAlive: time.Millisecond}, options{1, 1, 1, 1, 4, 60_000, 2 * 64 << 10, 2 * 64 << 10}},
+		{"off", ListenConfig{SendBuffer: -1, ReceiveBuffer: -1, KeepAlive: -1, UserTimeout: -1}, options{1, 0, system, system, system, 0, system, system}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t)
@@ -136,6 +136,7 @@ func TestInherited(t *testing.T) {
 				{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, tc.want.count},
 				{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, tc.want.userTimeout},
 				{"SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF, tc.want.sendBuffer},
+				{"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, tc.want.receiveBuffer},
 			} {
 				if got, err := unix.GetsockoptInt(fd, o.level, o.opt); err != nil || got != o.want && o.want != system {
 					t.Errorf("%s is %d, want %d (%v)", o.name, got, o.want, err)

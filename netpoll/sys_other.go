@@ -19,6 +19,9 @@ func Write(int, []byte) (int, error) { return 0, ErrUnsupported }
 // CloseWrite returns ErrUnsupported.
 func CloseWrite(int) error { return ErrUnsupported }
 
+// DropUnsent returns ErrUnsupported.
+func DropUnsent(int) error { return ErrUnsupported }
+
 // CloseFD returns ErrUnsupported.
 func CloseFD(int) error { return ErrUnsupported }
 

@@ -50,6 +50,8 @@ type serveCmd struct {
 	Backlog    int           `default:"1048576" placeholder:"BYTES" help:"Bytes the node may be behind before publishers wait (${default})."`
 	SendBuffer int           `default:"65536" placeholder:"BYTES" help:"Bound on the kernel's send buffer of a connection (${default}); negative: the system's own."`
 
+	ReceiveBuffer int `default:"65536" placeholder:"BYTES" help:"Bound on the kernel's receive buffer of a connection (${default}); negative: the system's own."`
+
 	Workers int `placeholder:"N" help:"Goroutines that read (two for each core)."`
 	Pollers int `placeholder:"N" help:"Epoll loops (one for each four cores)."`
 	Writers int `placeholder:"N" help:"Goroutines that write (one for each core)."`
@@ -64,7 +66,7 @@ func (c *serveCmd) Validate() error {
 	for name, zero := range map[string]bool{
 		"max-message": c.MaxMessage == 0, "max-control-rate": c.MaxControlRate == 0, "handshake-timeout": c.HandshakeTimeout == 0, "message-timeout": c.MessageTimeout == 0,
 		"ping-after": c.PingAfter == 0, "pong-timeout": c.PongTimeout == 0, "close-timeout": c.CloseTimeout == 0,
-		"max-lag": c.MaxLag == 0, "max-lag-age": c.MaxLagAge == 0, "backlog": c.Backlog <= 0, "send-buffer": c.SendBuffer == 0,
+		"max-lag": c.MaxLag == 0, "max-lag-age": c.MaxLagAge == 0, "backlog": c.Backlog <= 0, "send-buffer": c.SendBuffer == 0, "receive-buffer": c.ReceiveBuffer == 0,
 	} {
 		if zero {
 			errs = append(errs, fmt.Errorf("--%s: want more than 0; see crier serve --help for what turns it off", name))
@@ -138,7 +140,7 @@ func (c *serveCmd) config(log *slog.Logger, m *admin.Metrics) node.Config {
 		AddressRate: c.MaxAddressRate, NetworkRate: c.MaxNetworkRate,
 		HandshakeTimeout: c.HandshakeTimeout, MessageTimeout: c.MessageTimeout,
 		PingAfter: c.PingAfter, PongTimeout: c.PongTimeout, CloseTimeout: c.CloseTimeout,
-		MaxLag: c.MaxLag, MaxLagAge: c.MaxLagAge, Backlog: c.Backlog, SendBuffer: c.SendBuffer,
+		MaxLag: c.MaxLag, MaxLagAge: c.MaxLagAge, Backlog: c.Backlog, SendBuffer: c.SendBuffer, ReceiveBuffer: c.ReceiveBuffer,
 		Workers: c.Workers, Pollers: c.Pollers, Writers: c.Writers,
 		Log: log, OnWritten: m.Written,
 	}

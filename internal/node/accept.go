@@ -19,6 +19,7 @@ func (n *Node) accept(fd int) {
 	now := n.clock.Load()
 	c.seen.Store(now)
 	c.since.Store(now)
+	c.control = meter(now)
 	n.hub.Attach(&c.member, c)
 	n.conns.add(c, fd)
 	if err := n.pollers[int(n.turn.Add(1))%len(n.pollers)].Add(c, fd); err != nil {

@@ -87,6 +87,9 @@ func (c *conn) end() {
 		c.partial = nil
 	}
 	c.leavePlace()
+	if c.is(overdue) {
+		_ = netpoll.DropUnsent(c.FD()) // at worst the kernel keeps it a minute longer
+	}
 	if err := c.Conn.Close(); err != nil {
 		c.node.cfg.Log.Error("close a connection", "err", err)
 	}

@@ -86,8 +86,8 @@ type Config struct {
 	MaxLag    int
 	MaxLagAge time.Duration
 
-	// SendBuffer is the bound of the kernel's send buffer of a connection; see netpoll.ListenConfig.
-	SendBuffer int
+	// SendBuffer and ReceiveBuffer bound the kernel's buffers of a connection; see netpoll.ListenConfig.
+	SendBuffer, ReceiveBuffer int
 
 	// Log is where the node tells what happens. Default: nowhere.
 	Log *slog.Logger

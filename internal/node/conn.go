@@ -33,6 +33,7 @@ const (
 	choked                            // has published more than it reads: is not read until it does
 	finished                          // the sending half is closed
 	settled                           // who ended it is through: last words are with the hub, counts and log are done
+	overdue                           // did not end in time: nobody waits for what was not sent
 	surplus                           // above MaxConnections: to be told no
 	crowded                           // its address has too many connections: to be told no
 	hasty                             // its address opens them too fast: to be told no

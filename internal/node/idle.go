@@ -120,8 +120,11 @@ func (c *conn) look(now uint32) {
 			c.leave(PingTimeout, ws.StatusGoingAway, "no answer to a ping")
 		}
 	case closing:
-		if waits > millis(cfg.CloseTimeout) && c.move(closing, dead) {
-			netpoll.Kick(c)
+		if waits > millis(cfg.CloseTimeout) {
+			c.set(overdue)
+			if c.move(closing, dead) {
+				netpoll.Kick(c)
+			}
 		}
 	}
 }

@@ -69,7 +69,7 @@ func Start(cfg Config) (*Node, error) {
 		n.conns.addrs = make(map[*conn]string)
 	}
 	n.listener, err = netpoll.Listen(cfg.Addr, netpoll.ListenConfig{
-		ReusePort: cfg.ReusePort, SendBuffer: cfg.SendBuffer,
+		ReusePort: cfg.ReusePort, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
 		OnAccept: n.accept,
 		OnRefuse: func(fd int) { n.turnAway(fd, NoDescriptors) },
 		OnError:  n.acceptFailed,

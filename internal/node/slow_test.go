@@ -6,10 +6,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"crier/netpoll"
 )
 
 // smallBuffer is a receive buffer that is soon full, as a mobile's may be.
@@ -232,6 +235,71 @@ func TestSlowWhileOthersPublish(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "nobody lags", func() bool { s := n.Stats().Hub; return s.Lagging == 0 && s.LagBytes == 0 })
+}
+
+// TestPublisherThatDoesNotRead: it is not read any more once it is a quarter of the backlog behind with its own echo, so
+// that the log grows no further for it, while others publish on; when it reads, it goes on where it was.
+func TestPublisherThatDoesNotRead(t *testing.T) {
+	const backlog, size, count = 64 << 10, 4000, 400
+	n := start(t, Config{Backlog: backlog, SendBuffer: 8 << 10, ReceiveBuffer: 8 << 10})
+	deaf := mustJoinSmall(t, n, smallBuffer)
+	other := mustJoin(t, n)
+	heard := make(chan error, 1)
+	next := 0 // message of deaf; owned by the reader until it has ended
+	hear := func(until func(message) bool) {
+		for {
+			m, err := other.next()
+			if err == nil && m.op == ws.OpText {
+				if want := text(next, size); m.payload != want {
+					err = fmt.Errorf("got %v, want message %d", m, next)
+				}
+				next++
+			}
+			if err != nil || until(m) {
+				heard <- err
+				return
+			}
+		}
+	}
+	var talks sync.WaitGroup
+	talks.Go(func() {
+		for i := range count {
+			if deaf.send(ws.OpText, text(i, size)) != nil {
+				return
+			}
+		}
+	})
+	eventually(t, "it is not read any more", func() bool {
+		var conns [2]*conn
+		n.conns.copyBelow(2, conns[:])
+		return conns[0] != nil && conns[0].is(choked)
+	})
+	// What it publishes is bounded by what it is allowed to lag, one read, and what the kernel takes for it.
+	const most = (backlog/4 + netpoll.BufferSize + 64<<10) / size
+	if got := n.Stats().Received; got > most {
+		t.Errorf("%d messages of one that reads nothing, want at most %d", got, most)
+	}
+	go hear(func(m message) bool { return m.payload == "other" })
+	if err := other.send(ws.OpBinary, "other"); err != nil {
+		t.Fatal(err)
+	}
+	if err := within(t, heard, "message of another"); err != nil {
+		t.Fatal(err)
+	}
+	go hear(func(message) bool { return next == count })
+	for i := 0; i < count; {
+		m, err := deaf.next()
+		if err != nil || m.op == ws.OpText && m.payload != text(i, size) {
+			t.Fatalf("it reads %v, %v; want message %d", m, err, i)
+		}
+		if m.op == ws.OpText {
+			i++
+		}
+	}
+	if err := within(t, heard, "last message"); err != nil {
+		t.Fatal(err)
+	}
+	talks.Wait()
 }
 
 // TestPongsToWhoDoesNotRead: pings of a member that does not read cost the node only so much.
