@@ -110,7 +110,7 @@ func (c *conn) Serve(w *netpoll.Worker, ev netpoll.Event) (more netpoll.Event) {
 			if c.member.Resume() == hub.Again {
 				more |= netpoll.Writable
 			}
-			if c.is(choked) && c.member.Behind() <= c.node.hub.Backlog()/8 {
+			if c.is(choked) && c.member.Behind() <= c.node.hub.Backlog()/2 {
 				c.unset(choked)
 				c.seen.Store(c.node.clock.Load())
 				ev |= netpoll.Kicked // for what came meanwhile

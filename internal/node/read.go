@@ -71,7 +71,7 @@ func (c *conn) mayRead() bool {
 	if c.is(parked|choked) || c.node.draining.Load() {
 		return false
 	}
-	if c.member.Behind() > c.node.hub.Backlog()/4 {
+	if c.member.Behind() > c.node.hub.Backlog() {
 		// It hears itself too late. It lags, so that an event tells when it can be written to again.
 		c.set(choked)
 		return false
