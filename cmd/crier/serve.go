@@ -80,7 +80,7 @@ func (c *serveCmd) Validate() error {
 
 // gcPercent is the collector's headroom over the live heap, unless GOGC says otherwise. A node's heap is the
 // state of its connections, which lives long; publishing allocates a segment for 64 KiB of log. So little headroom
-// costs little time. At 15,000 connections an idle one weighs 290 B of RSS with 25 and 463 B with 100, and a handshake
+// costs little time. At 15,000 connections an idle one weighed 290 B of RSS with 25 and 463 B with 100, and a handshake
 // costs the same within the noise (make test-scale with GOGC set, in turn, 2026-11-23).
 const gcPercent = 25
 

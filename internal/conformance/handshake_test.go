@@ -140,8 +140,8 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
-// TestFullAndDraining: 503 is for those who may come again.
-func TestFullAndDraining(t *testing.T) {
+// TestFull: 503 is for those who may come again.
+func TestFull(t *testing.T) {
 	n := start(t, node.Config{MaxConnections: 1})
 	join(t, n)
 	v := visit{request: request, status: 503, header: []string{"Retry-After: 5"}}

@@ -12,9 +12,9 @@ import (
 )
 
 // unopened is a bound on what the node keeps for a connection that is not at rest, in bytes: the connection
-// (144), the closure easygo calls (24), its map entry and the slots in lists (60, twice while they grow), the
+// (160), the closure easygo calls (24), its map entry and the slots in lists (60, twice while they grow), the
 // decoder that holds what is not whole (about 240), and a request or message begun (the buffer of 512 it starts
-// with). That is 1,040; the collector lets a quarter more lie about (GOGC 25), and as much is taken by
+// with). That is 1,056; the collector lets a quarter more lie about (GOGC 25), and as much is taken by
 // size classes and by lists and maps that have just grown.
 const unopened = 2 << 10
 
