@@ -159,6 +159,9 @@ func (h *Hub) release(r *room) {
 	}
 }
 
+// Lagging tells whether any member lags.
+func (h *Hub) Lagging() bool { return h.lagging.Load() > 0 }
+
 // Backlog returns Config.Backlog, or its default.
 func (h *Hub) Backlog() int { return h.cfg.Backlog }
 

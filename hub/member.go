@@ -136,8 +136,8 @@ func (m *Member) MayPublish(w Waiter) Answer {
 // Leave takes m out of all its rooms. Only the first call does; any other answers Gone.
 //
 // With last words, what was published before goes first, unless the transport is full: then only the frame that was
-// begun does. Nothing goes after them. The answer is Sent when all is written, Behind when Resume must go on, Gone when
-// the transport is dead. Without, m is detached at once and the answer is Sent.
+// begun does. Nothing goes after them. The answer is Sent when all is written, Behind when Resume must go on and will tell
+// more, Gone when the transport is dead. Without, m is detached at once and the answer is Sent.
 func (m *Member) Leave(last []byte) Answer {
 	m.mu.Lock()
 	if m.phase != attached {

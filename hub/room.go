@@ -157,12 +157,12 @@ func (r *room) reportLocked(slowest uint64, now time.Duration, tell func(time.Du
 	}
 }
 
-// before returns a segment from which pos, where a member at rest is, can be reached.
-func (r *room) before(pos uint64) *segment {
+// segment returns the one that holds pos, where a member at rest is.
+func (r *room) segment(pos uint64) *segment {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	assert(r.observed.start <= pos, "a member at rest is behind what all have been offered")
-	return r.observed
+	return r.observed.at(pos)
 }
 
 // rest lets go of the room's log if nobody has published for a while and everybody has been offered

@@ -231,7 +231,7 @@ func (m *Member) catchUpLocked() {
 		if ms.pos == head {
 			continue
 		}
-		mm, bb, a, _ := ms.sendLocked(r.before(ms.pos), head, int(head-ms.pos))
+		mm, bb, a, _ := ms.sendLocked(r.segment(ms.pos), head, int(head-ms.pos))
 		messages += mm
 		bytes += bb
 		if a != Sent {

@@ -73,28 +73,14 @@ func (c *Conn) post(ev Event) bool {
 			return false
 		}
 		if c.state.CompareAndSwap(s, n) {
-			c.count(s, n)
 			return s&phaseMask == idle
 		}
-	}
-}
-
-// count keeps Pool.Writable when the state has changed.
-func (c *Conn) count(before, now uint32) {
-	if (before^now)&uint32(Writable) == 0 || c.poller == nil {
-		return
-	}
-	if now&uint32(Writable) != 0 {
-		c.poller.pool.writable.Add(1)
-	} else {
-		c.poller.pool.writable.Add(-1)
 	}
 }
 
 // begin takes the events that wait, for a worker that has taken the connection from the queue.
 func (c *Conn) begin() Event {
 	s := c.state.Swap(held | met)
-	c.count(s, held)
 	assert(s&phaseMask == queued, "begin: not in the queue")
 	return Event(s) & eventMask
 }
@@ -116,7 +102,6 @@ func (c *Conn) finish(more Event) bool {
 			n |= idle
 		}
 		if c.state.CompareAndSwap(s, n) {
-			c.count(s, n)
 			return again
 		}
 	}

@@ -61,7 +61,7 @@ func (p *Poller) Add(h Handler, fd int) error {
 	}
 	// Until here h was held, so that nobody has queued it: not a Kick, and not what easygo may have
 	// called, since it keeps the callback of a registration that fails.
-	c.count(c.state.Swap(closed), closed)
+	c.state.Store(closed)
 	c.poller = nil
 	if !errors.Is(err, netpoll.ErrRegistered) {
 		_ = p.epoll.Del(fd) // for the callback; what Del says of the descriptor is no news
@@ -107,11 +107,9 @@ func (p *Poller) Close() error {
 // Close takes the connection out of epoll and closes its descriptor. Only Serve may call it, and whoever
 // knows that Serve will not run again because the pool is closed. A second call does nothing.
 func (c *Conn) Close() error {
-	s := c.state.Swap(closed)
-	if s&phaseMask == closed {
+	if c.state.Swap(closed)&phaseMask == closed {
 		return nil
 	}
-	c.count(s, closed)
 	// The callback must go before the number does: its next owner registers under the same one.
 	// A poller that was closed has none left.
 	if err := c.poller.epoll.Del(int(c.fd)); err != nil && !errors.Is(err, netpoll.ErrClosed) {

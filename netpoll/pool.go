@@ -17,9 +17,8 @@ type Worker struct {
 // A Pool is a fixed number of workers and the queue of connections they serve, first come first served.
 // A connection is in the queue at most once, which bounds it.
 type Pool struct {
-	workers  sync.WaitGroup
-	length   atomic.Int64
-	writable atomic.Int64
+	workers sync.WaitGroup
+	length  atomic.Int64
 
 	mu   sync.Mutex
 	work sync.Cond
@@ -46,10 +45,6 @@ func NewPool(workers int) *Pool {
 
 // Len returns how many connections wait for a worker.
 func (p *Pool) Len() int { return int(p.length.Load()) }
-
-// Writable returns how many connections wait for a worker because they can be written to, or want to be served to
-// write more. Whoever reads what is then to be written had better leave the workers to them.
-func (p *Pool) Writable() int { return int(p.writable.Load()) }
 
 // Close ends the workers, when each has served the connection it is at, and waits for them.
 func (p *Pool) Close() {

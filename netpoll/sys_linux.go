@@ -75,9 +75,12 @@ func write(fd int, p []byte) (int, error) {
 // CloseWrite ends the sending half of a connection: the peer reads an end of stream after what was written.
 func CloseWrite(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
 
-// DropUnsent makes the close of a connection throw away what was not sent, and reset it. The kernel would otherwise go on
-// with it for as long as UserTimeout, and keep the bytes.
+// DropUnsent makes the close of a connection throw away what the peer has not taken, if there is anything, and reset it.
+// The kernel would otherwise go on with it for as long as UserTimeout, and keep the bytes.
 func DropUnsent(fd int) error {
+	if n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ); err == nil && n == 0 {
+		return nil
+	}
 	return unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
 

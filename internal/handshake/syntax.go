@@ -51,6 +51,7 @@ func all(s string, c class) bool {
 	return true
 }
 
+// IsToken reports whether s is a token (RFC 9110, section 5.6.2), as methods, names of fields and subprotocols are.
 func IsToken(s string) bool { return s != "" && all(s, tokenByte) }
 
 // sameFold compares as the RFCs do, by ASCII. strings.EqualFold would find the

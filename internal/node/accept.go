@@ -3,7 +3,6 @@ package node
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"crier/netpoll"
 )
@@ -26,7 +25,11 @@ func (n *Node) accept(fd int) {
 		n.conns.remove(c)
 		c.leavePlace()
 		n.cfg.Log.Error("register a connection", "err", err)
-		n.turnAway(fd, NoDescriptors)
+		if c.move(handshaking, dead) {
+			n.turnAway(fd, NoDescriptors)
+		} else {
+			_ = netpoll.CloseFD(fd) // dropped meanwhile, and counted
+		}
 		return
 	}
 	if n.dismissed.Load() {
@@ -50,7 +53,7 @@ func (c *conn) admit(fd int) (why Denial, ok bool) {
 	if !peer.IsValid() {
 		return HandshakeGone, false // reset before it was accepted: nobody to tell, and nobody to count
 	}
-	p, why, ok := n.from.admit(peer.Addr(), time.Now())
+	p, why, ok := n.from.admit(peer.Addr(), n.start.Add(n.now()))
 	if ok {
 		c.limits = &limits{place: p}
 		return 0, true
@@ -82,6 +85,10 @@ func (c *conn) leavePlace() {
 // than to be held up by who cannot be let in.
 func (n *Node) turnAway(fd int, why Denial) {
 	n.denials[why].Add(1)
+	if why == HandshakeGone {
+		_ = netpoll.CloseFD(fd)
+		return
+	}
 	_, _ = netpoll.Write(fd, denied[why].bytes())
 	_ = netpoll.CloseWrite(fd)
 	var b [512]byte

@@ -20,19 +20,22 @@ func (c *conn) leave(why Reason, code ws.StatusCode, text string) {
 	c.since.Store(c.node.clock.Load()) // before the move, or the sweep could take an old time for this one's
 	if c.move(open, closing) {
 		c.unset(partly | parked | choked)
-		c.member.Leave(frame.AppendClose(nil, code, text))
 		c.left(why)
+		c.member.Leave(frame.AppendClose(nil, code, text))
+		c.settle()
 	}
 }
 
 // abort is leave for a connection that is beyond words.
 func (c *conn) abort(why Reason) {
 	if c.move(open, dead) {
-		c.member.Leave(nil)
 		c.left(why)
+		c.member.Leave(nil)
+		c.settle()
 	}
 }
 
+// left counts and logs a leave, before the peer can know of it.
 func (c *conn) left(why Reason) {
 	n := c.node
 	n.open.Add(-1)
@@ -40,6 +43,10 @@ func (c *conn) left(why Reason) {
 	if n.cfg.Log.Enabled(n.ctx, slog.LevelDebug) {
 		n.cfg.Log.Debug("left", "addr", n.conns.addr(c), "reason", why.String())
 	}
+}
+
+// settle lets the worker go on with a connection that has been ended.
+func (c *conn) settle() {
 	c.set(settled)
 	netpoll.Kick(c)
 }

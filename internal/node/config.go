@@ -45,6 +45,8 @@ type Config struct {
 	// Default 64 KiB.
 	MaxMessage int
 
+	// The rates are kept by the node's clock: what came while it did not read counts at the time it is read.
+
 	// ControlRate is how many control frames a second a client may send; empty fragments count as such. Twice as
 	// many may come at once. At most 1000. Default 50. Negative: no bound.
 	ControlRate int
@@ -114,7 +116,8 @@ type Refusal struct {
 // reserve is how many descriptors are kept for what is no connection (the runtime, the admin server, logs).
 const reserve = 64
 
-// turnedAway is how many connections above MaxConnections are taken to be told no properly.
+// turnedAway is how many connections above MaxConnections, and how many of places above their bounds, are taken to be
+// told no properly.
 const turnedAway = 32
 
 func (c Config) withDefaults() (Config, error) {

@@ -30,7 +30,7 @@ const (
 	pinged   uint32 = 1 << (iota + 3) // was silent, and has been pinged
 	partly                            // a message has begun and is not whole
 	parked                            // waits, as a publisher, for the node to catch up
-	choked                            // has published more than it reads: is not read until it does
+	choked                            // is too far behind with what it gets to say more: is not read until it has read
 	finished                          // the sending half is closed
 	settled                           // who ended it is through: last words are with the hub, counts and log are done
 	overdue                           // did not end in time: nobody waits for what was not sent
@@ -110,9 +110,8 @@ func (c *conn) Serve(w *netpoll.Worker, ev netpoll.Event) (more netpoll.Event) {
 			if c.member.Resume() == hub.Again {
 				more |= netpoll.Writable
 			}
-			if c.is(choked) && c.member.Behind() <= c.node.hub.Backlog()/2 {
-				c.unset(choked)
-				c.seen.Store(c.node.clock.Load())
+			if c.is(choked) && c.member.Behind() <= c.node.hub.Backlog() {
+				c.unread(choked)
 				ev |= netpoll.Kicked // for what came meanwhile
 			}
 		}
@@ -150,9 +149,18 @@ func (c *conn) Evict(cause hub.Cause, _ error) {
 
 // Resume implements hub.Waiter.
 func (c *conn) Resume() {
-	c.seen.Store(c.node.clock.Load()) // its silence was the node's doing
-	c.unset(parked)
+	c.unread(parked)
 	netpoll.Kick(c)
+}
+
+// unread ends a time in which the connection was not read. Its silence was the node's doing.
+func (c *conn) unread(flag uint32) {
+	now := c.node.clock.Load()
+	c.seen.Store(now)
+	if c.life() == open {
+		c.since.Store(now)
+	}
+	c.unset(flag) // last, or the sweep could see the old times
 }
 
 // leaveOf returns the reason that goes with an error of the decoder, and the close code to send.

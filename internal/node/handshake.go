@@ -21,7 +21,7 @@ func (c *conn) shake(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 	if c.partial != nil {
 		have = copy(w.Buf, c.partial.head)
 	}
-	n, err := netpoll.Read(c.FD(), w.Buf[have:])
+	n, err := netpoll.Read(c.FD(), w.Buf[have:handshake.MaxHead])
 	if err == netpoll.ErrAgain {
 		return 0
 	}
@@ -57,7 +57,7 @@ func (c *conn) shake(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 		c.answer(b[:size], b[size:])
 	}
 	// What has filled the buffer may not be all, and there is no edge for the rest.
-	if c.life() == open && (ev&netpoll.Hangup != 0 || len(b) == len(w.Buf)) {
+	if c.life() == open && (ev&netpoll.Hangup != 0 || len(b) == handshake.MaxHead) {
 		return netpoll.Readable | ev&netpoll.Hangup
 	}
 	return 0
@@ -102,9 +102,7 @@ func (c *conn) answer(head, rest []byte) {
 // denyRequest answers a request that is none, or not one for a WebSocket.
 func (c *conn) denyRequest(err error) {
 	var he *handshake.Error
-	if !errors.As(err, &he) {
-		he = &handshake.Error{Status: http.StatusBadRequest, Text: err.Error()}
-	}
+	errors.As(err, &he) // as all of them are
 	why := BadRequest
 	if he.Status == http.StatusUpgradeRequired {
 		why = UpgradeRequired
@@ -206,7 +204,12 @@ func (c *conn) enter(hello, rest []byte) {
 		return
 	}
 	if len(rest) > 0 {
-		c.feed(rest, n.now())
+		now := n.now()
+		if why, ok := c.spend(len(rest), 0, now); !ok {
+			c.leave(why, ws.StatusPolicyViolation, "too much at once")
+			return
+		}
+		c.feed(rest, now)
 	}
 }
 

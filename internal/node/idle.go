@@ -37,7 +37,7 @@ func (n *Node) sweep() {
 		if now-last >= hubSweep {
 			last = now
 			n.hub.Sweep()
-			n.from.expire(time.Now())
+			n.from.expire(n.start.Add(now))
 		}
 	}
 }

@@ -13,7 +13,7 @@ const burst = 2 * time.Second
 
 // A meter holds the control frames of a connection to a rate. It is a token bucket told as the time at which
 // it will be full again (the generic cell rate algorithm), in the node's milliseconds, and so takes 4 bytes of
-// every connection; a rate.Limiter takes 80, more than half of what an idle one weighs.
+// every connection; a rate.Limiter takes 80, half of what all its state does.
 type meter uint32
 
 // take takes one token if there is one. every is the milliseconds in which one more comes.
@@ -30,7 +30,7 @@ func (m *meter) take(now, every uint32) bool {
 	return true
 }
 
-// Limits are what a connection needs to be held to bounds that are not always set; nil if it needs none yet.
+// A limits is what a connection needs to be held to bounds that are not always set; nil if it needs none yet.
 type limits struct {
 	place           *place        // counts it; nil if addresses are not bounded
 	messages, bytes *rate.Limiter // nil as long as it has sent nothing

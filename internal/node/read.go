@@ -14,9 +14,9 @@ import (
 // readShare is how many buffers one Serve reads before other connections have their turn.
 const readShare = 4
 
-// bite is how many bytes one Serve reads while members wait to be written to. What is read is to be written to all:
-// with a whole share each, a few publishers would outrun the workers, and the members whose sockets were full for a moment
-// would fall behind for the node's own sake.
+// bite is how many bytes one Serve reads while members lag and somebody waits for a worker. What is read is to be written
+// to all: with a whole share each, a few publishers would outrun the workers, and the members whose sockets were full for a
+// moment would fall behind for the node's own sake.
 const bite = 4 << 10
 
 // read takes what an open connection has sent.
@@ -26,7 +26,7 @@ func (c *conn) read(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 			return 0
 		}
 		buf := w.Buf
-		if c.node.pool.Writable() > 0 {
+		if c.node.hub.Lagging() && c.node.pool.Len() > 0 {
 			buf = buf[:bite]
 		}
 		n, err := netpoll.Read(c.FD(), buf)
@@ -64,9 +64,9 @@ func (c *conn) read(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 }
 
 // mayRead reports whether the connection is to be read. If the node does not keep up it is parked: it is not read,
-// which slows its peer by TCP, until the hub calls Resume. If it does not itself keep up with what it and others publish
-// it is choked, until it has read: nobody can publish much faster than he reads, and so no faster than others can, while
-// nobody waits for a reader but himself. A node that is about to stop takes nothing more.
+// which slows its peer by TCP, until the hub calls Resume. If it is itself more than the backlog behind with what
+// it gets it is choked, until it has read: nobody publishes faster than he reads, and so not much faster than others can,
+// while nobody waits for a reader but himself. A node that is about to stop takes nothing more.
 func (c *conn) mayRead() bool {
 	if c.is(parked|choked) || c.node.draining.Load() {
 		return false
