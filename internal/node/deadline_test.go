@@ -35,8 +35,10 @@ func TestHandshakeInTime(t *testing.T) {
 	c := mustConnect(t, n)
 	var drip sync.WaitGroup
 	drip.Go(func() {
+		pace := time.NewTicker(soon / 20)
+		defer pace.Stop()
 		for b := []byte("GET /"); c.write(b) == nil; b = []byte("a") {
-			time.Sleep(soon / 20)
+			<-pace.C
 		}
 	})
 	_, _ = io.ReadAll(c)
@@ -78,8 +80,10 @@ func TestMessageInTime(t *testing.T) {
 	}
 	var drip sync.WaitGroup
 	drip.Go(func() {
+		pace := time.NewTicker(soon / 20)
+		defer pace.Stop()
 		for c.send(ws.OpPing, "x") == nil {
-			time.Sleep(soon / 20)
+			<-pace.C
 		}
 	})
 	for {
@@ -150,8 +154,10 @@ func TestSilentPeers(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ends.Go(func() { // who talks needs no ping, and need not answer one
+		pace := time.NewTicker(soon / 10)
+		defer pace.Stop()
 		for ctx.Err() == nil && talks.send(ws.OpPong, "") == nil {
-			time.Sleep(soon / 10)
+			<-pace.C
 		}
 	})
 
@@ -198,8 +204,10 @@ func TestClosingHasAnEnd(t *testing.T) {
 			eventually(t, "its socket is gone", func() bool { return n.conns.len() == 0 })
 			var drip sync.WaitGroup
 			drip.Go(func() {
+				pace := time.NewTicker(time.Millisecond)
+				defer pace.Stop()
 				for c.write([]byte("A")) == nil {
-					time.Sleep(time.Millisecond)
+					<-pace.C
 				}
 			})
 			drip.Wait() // told by a reset
@@ -210,8 +218,10 @@ func TestClosingHasAnEnd(t *testing.T) {
 	if err := c.write([]byte("\x81\x02hi")); err != nil {
 		t.Fatal(err)
 	}
+	pace := time.NewTicker(time.Millisecond)
+	defer pace.Stop()
 	for c.write([]byte("AAAA")) == nil {
-		time.Sleep(time.Millisecond)
+		<-pace.C
 	}
 	eventually(t, "its socket is gone", func() bool { return n.conns.len() == 0 })
 

@@ -44,7 +44,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func becomes(ok func() bool) bool {
-	for deadline := time.Now().Add(limit); !ok(); time.Sleep(2 * time.Millisecond) {
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.Now().Add(limit); !ok(); <-look.C {
 		if time.Now().After(deadline) {
 			return false
 		}

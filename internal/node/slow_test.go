@@ -48,6 +48,8 @@ func TestNeverReads(t *testing.T) {
 				others[i] = mustJoin(t, n)
 			}
 			count, behind := 0, 0
+			look := time.NewTicker(time.Millisecond)
+			defer look.Stop()
 			for deadline := time.Now().Add(limit); n.Stats().Leaves[tc.reason] == 0; {
 				if time.Now().After(deadline) {
 					t.Fatalf("not put out after %d messages: %+v", count, n.Stats())
@@ -68,7 +70,7 @@ func TestNeverReads(t *testing.T) {
 					count++
 					continue
 				}
-				time.Sleep(time.Millisecond) // for the gauge
+				<-look.C // at the gauge
 			}
 			if s := n.Stats(); sum(s.Leaves) != 1 || s.Connections != int64(len(others)) {
 				t.Errorf("left %v, %d stay", s.Leaves, s.Connections)
