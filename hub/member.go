@@ -33,8 +33,9 @@ type Member struct {
 
 // between is what goes between frames, while it waits.
 type between struct {
-	begun []byte // the rest of a frame of which a part has been sent; goes before everything else
-	next  []byte // whole frames
+	begun   []byte // the rest of a frame of which a part has been sent; goes before everything else
+	message bool   // begun is a room's, of a member that has left
+	next    []byte // whole frames
 }
 
 // maxInterjections bounds the bytes of interjections that wait for one member: eight of the largest
@@ -163,7 +164,7 @@ func (m *Member) Leave(last []byte) Answer {
 		m.phase = detached
 		m.between = nil
 	} else {
-		b := &between{begun: rest, next: last}
+		b := &between{begun: rest, message: rest != nil, next: last}
 		if m.between != nil && rest == nil {
 			b.begun = m.between.begun
 		}

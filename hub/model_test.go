@@ -86,6 +86,7 @@ type world struct {
 	rooms   []*modelRoom
 	members []*modelMember
 	gone    []*modelMember
+	arrived int64 // messages, over all members; counted by check
 }
 
 func newWorld(t testing.TB) *world {
@@ -224,6 +225,9 @@ func (w *world) finish() {
 	for _, mm := range all {
 		w.check(mm)
 	}
+	if got := w.h.Stats().Delivered; got != w.arrived {
+		w.t.Fatalf("%d deliveries are counted, %d messages have arrived", got, w.arrived)
+	}
 	for _, mm := range w.members {
 		mm.m.Leave(nil)
 	}
@@ -270,6 +274,7 @@ func (w *world) check(mm *modelMember) {
 				w.t.Fatalf("room %d: wanted message %d, got %d (%d bytes)", id, i, binary.BigEndian.Uint32(f[6:]), n)
 			}
 			next[id]++
+			w.arrived++
 		case kindBetween:
 			between++
 		case kindLast:

@@ -254,11 +254,18 @@ func (m *Member) sendBetweenLocked(more bool) (Answer, error) {
 		if len(b.begun) > 0 {
 			n, err := m.sink.Write(b.begun)
 			b.begun = b.begun[n:]
+			if b.message {
+				m.stripe.hub.deliveredBytes.Add(int64(n))
+			}
 			if err != nil {
 				return Gone, err
 			}
 			if len(b.begun) > 0 {
 				return Behind, nil
+			}
+			if b.message {
+				m.stripe.hub.delivered.Add(1)
+				b.message = false
 			}
 		}
 		if len(b.next) == 0 {
