@@ -47,7 +47,7 @@ type serveCmd struct {
 
 	MaxLag     int           `default:"4194304" placeholder:"BYTES" help:"Bytes a client may be behind before it is closed with 1013 (${default}); negative: no bound."`
 	MaxLagAge  time.Duration `default:"30s" placeholder:"TIME" help:"Time a client may be behind before it is closed with 1013 (${default}); negative: no bound."`
-	Backlog    int           `default:"1048576" placeholder:"BYTES" help:"Bytes the node may be behind before publishers wait (${default})."`
+	Backlog    int           `default:"1048576" placeholder:"BYTES" help:"Bytes the node may be behind, or a publisher with its own reading, before publishers wait (${default})."`
 	SendBuffer int           `default:"65536" placeholder:"BYTES" help:"Bound on the kernel's send buffer of a connection (${default}); negative: the system's own."`
 
 	ReceiveBuffer int `default:"65536" placeholder:"BYTES" help:"Bound on the kernel's receive buffer of a connection (${default}); negative: the system's own."`

@@ -83,7 +83,8 @@ type Config struct {
 	// GOMAXPROCS, one poller for each four.
 	Workers, Pollers, Writers int
 
-	// Backlog, MaxLag and MaxLagAge are as in hub.Config.
+	// Backlog, MaxLag and MaxLagAge are as in hub.Config. A connection that is more than Backlog behind with what it
+	// gets is not read either until it has caught up.
 	Backlog   int
 	MaxLag    int
 	MaxLagAge time.Duration
