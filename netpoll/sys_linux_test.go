@@ -119,7 +119,7 @@ func TestPeerAddrOfNobody(t *testing.T) {
 	}
 	l, err := Listen("[::1]:0", ListenConfig{})
 	if err != nil {
-		t.Skip("no IPv6: ", err)
+		t.Skip("SKIPPED: no IPv6: ", err)
 	}
 	if got := PeerAddr(l.sock); got != "" {
 		t.Errorf("a listener's peer has the address %q", got)

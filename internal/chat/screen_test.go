@@ -133,7 +133,7 @@ func openWindow(t *testing.T, width uint16) *userWindow {
 	t.Helper()
 	master, tty, err := pty.Open()
 	if err != nil {
-		t.Skip("no pty here:", err)
+		t.Skip("SKIPPED: no pty here:", err)
 	}
 	w := &userWindow{t: t, master: master, tty: tty, drawn: make(chan struct{}, 1), screen: model{width: int(width)}}
 	if err := pty.Setsize(tty, &pty.Winsize{Rows: 24, Cols: width}); err != nil {

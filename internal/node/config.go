@@ -48,7 +48,7 @@ type Config struct {
 	// The rates are kept by the node's clock: what came while it did not read counts at the time it is read.
 
 	// ControlRate is how many control frames a second a client may send; empty fragments count as such. Twice as
-	// many may come at once. At most 1000. Default 50. Negative: no bound.
+	// many may come at once. At most 1000, kept as whole milliseconds between two. Default 50. Negative: no bound.
 	ControlRate int
 
 	// MessageRate and ByteRate are how many messages and bytes, with all that is around a payload, a second a client
