@@ -42,12 +42,13 @@ type Config struct {
 
 	// What happens.
 	Hold     time.Duration // idle, survey: how long; default 10 s, survey 5 s
-	Rounds   int           // fanout, burst: default 25
-	Warmup   int           // fanout, burst: rounds before those that count; default 3
-	Batch    int           // burst: messages in a round; default 16
+	Rounds   int           // fanout, burst, survey, limit: default 25
+	Bursts   int           // survey, limit: rounds of the burst; default Rounds
+	Warmup   int           // rounds before those that count; default 3
+	Batch    int           // burst, survey, limit: messages in a round of the burst; default 16
 	Pause    time.Duration // fanout, burst: between two rounds; default none
 	Rate     float64       // rate, slow, storm: messages/s; default 100, storm 10
-	Duration time.Duration // rate, slow, storm with churn: default 10 s
+	Duration time.Duration // rate, slow, storm: how long messages flow; default 10 s
 	Slow     float64       // slow: percent of members that never read; default 1
 	Buffer   int           // slow: bytes of their receive buffers; default 4096, negative the system's own
 	Stay     float64       // storm: percent that are not cut off; default 10

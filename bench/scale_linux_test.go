@@ -1,28 +1,28 @@
-package bench
+package bench_test
 
 import (
 	"bufio"
-	"cmp"
-	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"crier/bench"
+	"crier/bench/report"
 	"crier/netpoll"
 )
 
 // TestScale holds 15,000 connections to a node in a process of its own, broadcasts to all of them again and
-// again, and fails if anything is lost, doubled or out of order. It logs the figures that DESIGN's targets are about.
-// It is opt-in (make test-scale): it wants the machine for itself.
+// again, and fails if anything is lost, doubled or out of order, or if the node counts otherwise than its clients. It logs the figures that
+// DESIGN's targets are about. It is opt-in (make test-scale): it wants the machine for itself.
 func TestScale(t *testing.T) {
 	if os.Getenv("CRIER_SCALE") == "" {
 		t.Skip("opt-in: make test-scale")
@@ -34,68 +34,43 @@ func TestScale(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const size = 128
 	server := startNode(t)
 	threads := server.metric(t, "go_goroutines") // first, so that a scrape's own memory is there before
-	server.settle(t)
-	before, heap := server.rss(t), server.liveHeap(t)
-
-	cpu, began := server.cpu(t), time.Now()
-	fleet, err := Dial(Target{Addr: server.addr, Path: "/chat", N: n, From: []netip.Addr{
-		netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3"), netip.MustParseAddr("127.0.0.4")}})
+	heap := server.liveHeap(t)
+	var once sync.Once
+	res, err := bench.Run(t.Context(), bench.Config{
+		Scenario: bench.ScenarioSurvey, URL: "ws://" + server.addr + "/chat", Connections: n, PIDs: []int{server.cmd.Process.Pid},
+		Sources: loopback(2, 4),
+		OnSample: func(s bench.Sample) {
+			if s.Phase != "idle" {
+				return
+			}
+			once.Do(func() {
+				if now := server.metric(t, "go_goroutines"); now > threads+2 {
+					t.Errorf("%v goroutines with %d connections, %v without", now, n, threads)
+				}
+				t.Logf("live heap: %.0f B a connection", (server.liveHeap(t)-heap)/float64(n))
+			})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer fleet.Close()
-	took := time.Since(began)
-	t.Logf("connect:      %.0f connections/s, %.1f µs server CPU each", float64(n)/took.Seconds(), micros(server.cpu(t)-cpu, n))
-
-	server.settle(t)
-	now := server.rss(t)
-	t.Logf("idle:         %.0f B RSS a connection (%.1f MB before, %.1f MB now), %.0f B of it live heap",
-		float64(now-before)/float64(n), float64(before)/1e6, float64(now)/1e6, (server.liveHeap(t)-heap)/float64(n))
-	if now := server.metric(t, "go_goroutines"); now > threads+2 {
-		t.Errorf("%v goroutines with %d connections, %v without", now, n, threads)
+	var table strings.Builder
+	if err := report.Table(&table, res); err != nil {
+		t.Fatal(err)
 	}
-	cpu, began = server.cpu(t), time.Now()
-	server.idleFor(5 * time.Second)
-	t.Logf("idle:         %.2f %% of a core", 100*float64(server.cpu(t)-cpu)/float64(time.Since(began)))
-
-	var seq uint64
-	round := func(k int) (last, cpu time.Duration) {
-		fleet.Expect(int64(n * k))
-		c, sent := server.cpu(t), time.Now()
-		if err := fleet.Send(seq, k, size); err != nil {
-			t.Fatal(err)
-		}
-		seq += uint64(k)
-		at, err := fleet.Await(time.Minute)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return at.Sub(sent), server.cpu(t) - c
-	}
-	round(1)
-	for _, k := range []int{1, 16} {
-		var lasts, cpus []time.Duration
-		for range 25 {
-			last, cpu := round(k)
-			lasts, cpus = append(lasts, last), append(cpus, cpu)
-		}
-		t.Logf("%2d to all:    last receiver after %v (median; %v to %v), %.2f µs server CPU a delivery, %.2f M deliveries/s", k,
-			median(lasts).Round(100*time.Microsecond), slices.Min(lasts).Round(100*time.Microsecond), slices.Max(lasts).Round(100*time.Microsecond),
-			micros(median(cpus), n*k), float64(n*k)/median(lasts).Seconds()/1e6)
+	t.Logf("\n%s", table.String())
+	for _, p := range res.Problems {
+		t.Error(p)
 	}
 	for name, want := range map[string]float64{
-		"crier_connections": float64(n), "crier_members_lagging": 0, "crier_lag_bytes": 0,
-		"crier_messages_sent_total": float64(n) * float64(seq), "crier_publish_write_duration_seconds_count": float64(seq),
+		"crier_members_lagging": 0, "crier_lag_bytes": 0,
+		"crier_messages_sent_total": float64(n) * float64(res.Tally.Sent), "crier_publish_write_duration_seconds_count": float64(res.Tally.Sent),
 	} {
 		if got := server.metric(t, name); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
-	}
-	if fleet.Lost() > 0 {
-		t.Errorf("%d connections were lost: %v", fleet.Lost(), fleet.Err())
 	}
 }
 
@@ -108,26 +83,39 @@ func TestIdleConnectionsCostNoGoroutine(t *testing.T) {
 	server := startNode(t)
 	n := min(20_000, limit-200, int(server.metric(t, "crier_connections_limit")))
 	before := server.metric(t, "go_goroutines")
-	fleet, err := Dial(Target{Addr: server.addr, Path: "/chat", N: n, From: []netip.Addr{
-		netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")}})
+	var once sync.Once
+	res, err := bench.Run(t.Context(), bench.Config{
+		Scenario: bench.ScenarioSurvey, URL: "ws://" + server.addr + "/chat", Connections: n, Sources: loopback(2, 3),
+		Hold: time.Second, Rounds: 1, Warmup: -1, Batch: 2, Patience: time.Minute,
+		OnSample: func(s bench.Sample) {
+			if s.Phase != "idle" {
+				return
+			}
+			once.Do(func() {
+				if open := server.metric(t, "crier_connections"); open != float64(n) {
+					t.Errorf("%v connections are open, want %d", open, n)
+				}
+				// The scrape's own connection may have come or gone with its two.
+				if now := server.metric(t, "go_goroutines"); now > before+2 {
+					t.Errorf("%v goroutines with %d connections, %v with none", now, n, before)
+				}
+			})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer fleet.Close()
-	if open := server.metric(t, "crier_connections"); open != float64(n) {
-		t.Fatalf("%v connections are open, want %d", open, n)
+	once.Do(func() { t.Error("nobody looked while the connections were idle") })
+	if len(res.Problems) > 0 || res.Tally.Received != 4*int64(n) {
+		t.Errorf("%d deliveries, want %d; problems: %v", res.Tally.Received, 4*n, res.Problems)
 	}
-	// The scrape's own connection may have come or gone with its two.
-	if now := server.metric(t, "go_goroutines"); now > before+2 {
-		t.Errorf("%v goroutines with %d connections, %v with none", now, n, before)
+}
+
+func loopback(first, last byte) (addrs []netip.Addr) {
+	for i := first; i <= last; i++ {
+		addrs = append(addrs, netip.AddrFrom4([4]byte{127, 0, 0, i}))
 	}
-	fleet.Expect(int64(n))
-	if err := fleet.Send(0, 1, 128); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fleet.Await(time.Minute); err != nil {
-		t.Fatal(err)
-	}
+	return addrs
 }
 
 type nodeProcess struct {
@@ -179,36 +167,6 @@ func startNode(t *testing.T) *nodeProcess {
 	return p
 }
 
-func (p *nodeProcess) cpu(t *testing.T) time.Duration {
-	t.Helper()
-	d, err := CPU(p.cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-func (p *nodeProcess) rss(t *testing.T) int64 {
-	t.Helper()
-	n, err := RSS(p.cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// settle waits until the node's memory has stopped to change.
-func (p *nodeProcess) settle(t *testing.T) {
-	for before := int64(0); ; {
-		now := p.rss(t)
-		if now == before {
-			return
-		}
-		before = now
-		p.idleFor(500 * time.Millisecond)
-	}
-}
-
 // liveHeap returns the bytes of the heap that are in use after two collections: what sync.Pools hold outlives one.
 func (p *nodeProcess) liveHeap(t *testing.T) float64 {
 	t.Helper()
@@ -225,9 +183,6 @@ func (p *nodeProcess) liveHeap(t *testing.T) float64 {
 	}
 	return p.metric(t, "go_memstats_heap_alloc_bytes")
 }
-
-// idleFor lets the node be idle: there is no event to wait for when what is measured is that none happens.
-func (p *nodeProcess) idleFor(d time.Duration) { <-time.After(d) }
 
 func (p *nodeProcess) metric(t *testing.T, name string) float64 {
 	t.Helper()
@@ -247,35 +202,4 @@ func (p *nodeProcess) metric(t *testing.T, name string) float64 {
 	}
 	t.Fatalf("the node has no metric %s", name)
 	return 0
-}
-
-func micros(d time.Duration, n int) float64 { return float64(d) / float64(n) / 1e3 }
-
-func median[T cmp.Ordered](s []T) T {
-	s = slices.Clone(s)
-	slices.Sort(s)
-	return s[len(s)/2]
-}
-
-func TestSequence(t *testing.T) {
-	for _, test := range []struct {
-		seqs []uint64
-		want string
-	}{
-		{[]uint64{7, 8, 9}, ""},
-		{[]uint64{7, 9}, "lost 1 messages: 9 came after 7"},
-		{[]uint64{7, 8, 8}, "out of order or twice: 8 came after 8"},
-		{[]uint64{7, 8, 7}, "out of order or twice: 7 came after 8"},
-	} {
-		var s sequence
-		var err error
-		for _, seq := range test.seqs {
-			if err == nil {
-				err = s.see(seq)
-			}
-		}
-		if fmt.Sprint(err) != fmt.Sprint(cmp.Or(test.want, "<nil>")) {
-			t.Errorf("%v: got %v, want %q", test.seqs, err, test.want)
-		}
-	}
 }

@@ -1,0 +1,181 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"crier/bench/internal/fleet"
+	"crier/netpoll"
+)
+
+// spareDescriptors is what a process of the generator needs besides its clients.
+const spareDescriptors = 64
+
+// preflight refuses what this machine cannot do.
+func preflight(cfg *Config) error {
+	_, limit, err := netpoll.Descriptors()
+	if err != nil {
+		return err
+	}
+	each := (cfg.Connections+cfg.Procs-1)/cfg.Procs + spareDescriptors
+	if each > limit {
+		procs := (cfg.Connections + limit - spareDescriptors - 1) / max(limit-spareDescriptors, 1)
+		return fmt.Errorf("%d connections in %d processes need %d descriptors in each, and %d are allowed: allow more (ulimit -n %d), or use more processes (--procs %d)",
+			cfg.Connections, cfg.Procs, each, limit, each, procs)
+	}
+	ports := localPorts()
+	if sources := max(len(cfg.Sources), 1); ports > 0 && cfg.Connections > ports*sources {
+		want := (cfg.Connections + ports - 1) / ports
+		return fmt.Errorf("%d connections need more ports than %d source addresses have (%d each, net.ipv4.ip_local_port_range): use %d addresses of this machine (on loopback --source %s)",
+			cfg.Connections, sources, ports, want, loopbackRange(want))
+	}
+	return nil
+}
+
+// localPorts returns how many ports a source address has, 0 if the system does not say.
+func localPorts() int {
+	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return 0
+	}
+	var first, last int
+	if _, err := fmt.Sscan(string(b), &first, &last); err != nil {
+		return 0
+	}
+	return last - first + 1
+}
+
+func loopbackRange(n int) string {
+	last := netip.AddrFrom4([4]byte{127, 0, byte(n >> 8), byte(n)})
+	return "127.0.0.1-" + last.String()
+}
+
+// connect opens the connections.
+func (r *run) connect(ctx context.Context) error {
+	r.sampler.enter("connect")
+	before, known := r.settled(ctx)
+	start := time.Now()
+	opened, err := ask[fleet.Opened](ctx, r.crew, "Open", none)
+	if err != nil {
+		return err
+	}
+	took := time.Since(start)
+	after, _ := r.serverUsage(ctx)
+
+	c := &Connect{Wanted: r.cfg.Connections, Seconds: took.Seconds()}
+	r.result.Connect = c
+	hist := fleet.NewHistogram()
+	var failures map[string]int
+	untried := 0
+	for _, o := range opened {
+		c.Open += o.Open
+		untried += o.Untried
+		addCounts(&failures, o.Failures)
+		fleet.Merge(hist, o.Handshakes)
+	}
+	c.Failed = count(failures)
+	c.PerSecond = float64(c.Open) / took.Seconds()
+	c.Handshake = latency(hist, true)
+	if c.Failed > 0 {
+		what := fmt.Sprintf("%d of %d connections failed: %s", c.Failed, c.Wanted, inWords(failures))
+		if untried > 0 {
+			what += fmt.Sprintf("; %d were not tried after that", untried)
+		}
+		r.problem(what, advice(failures, r.cfg))
+	}
+	if c.Open == 0 {
+		if c.Failed == 0 {
+			return fail("", "no connection was opened")
+		}
+		return errNobody
+	}
+	if known {
+		c.ServerCPU = micros(after.CPU-before.CPU, int64(c.Open))
+		// In good order: the memory that a handshake needs for a moment is not that of a connection.
+		if at, ok := r.settled(ctx); ok {
+			c.ServerBytes = float64(at.RSS-before.RSS) / float64(c.Open)
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// errNobody ends a scenario whose problem is told already.
+var errNobody = fail("", "nobody got in")
+
+// advice is what to do about handshakes that failed.
+func advice(failures map[string]int, cfg *Config) string {
+	all := strings.Join(func() (s []string) {
+		for why := range failures {
+			s = append(s, why)
+		}
+		return s
+	}(), "\n")
+	for _, a := range []struct{ sign, do string }{
+		{"nobody listens", "is the server running, and is " + cfg.URL + " its address?"},
+		{"no free descriptor", "allow more (ulimit -n), or use more processes (--procs)"},
+		{"no free port", "use more addresses of this machine (--source; on loopback 127.0.0.1-127.0.0.9)"},
+		{"no HTTP server", "is " + cfg.URL + " the address of a WebSocket server?"},
+		{" 503 ", "the server is full: it may have a limit of its own, or too few descriptors (ulimit -n, for the server)"},
+		{" 429 ", "the server bounds connections per address or second: use more addresses (--source), or connect slower (--connect-rate)"},
+		{" 404 ", "is the path of the URL right?"},
+		{" 401 ", "the server wants a token: --header 'Authorization: …'"},
+		{" 403 ", "the server wants a token or an origin: --header 'Origin: …'"},
+		{"no answer within", "does it speak WebSocket, and has it room? --connecting and --connect-rate go easier on it"},
+		{"does not answer", "is it reachable? --connecting and --connect-rate go easier on it"},
+	} {
+		if strings.Contains(all, a.sign) {
+			return a.do
+		}
+	}
+	return "the server's log may say why"
+}
+
+// settled waits until the server's memory has stopped to change, for 5 s at most.
+func (r *run) settled(ctx context.Context) (usage, bool) {
+	u, ok := r.serverUsage(ctx)
+	for deadline := time.Now().Add(5 * time.Second); ok && time.Now().Before(deadline); {
+		before := u
+		if pause(ctx, max(500*time.Millisecond, r.meter.pace())) != nil {
+			return u, ok
+		}
+		if u, ok = r.serverUsage(ctx); ok && u.RSS == before.RSS {
+			return u, ok
+		}
+	}
+	return u, ok
+}
+
+func micros(d time.Duration, n int64) float64 {
+	if n == 0 {
+		return 0
+	}
+	return round3(float64(d) / float64(n) / 1e3)
+}
+
+// round3 cuts what nobody measures.
+func round3(f float64) float64 { return math.Round(f*1e3) / 1e3 }
+
+// idle holds the connections while nothing happens.
+func (r *run) idle(ctx context.Context) error {
+	r.sampler.enter("idle")
+	before, known := r.serverUsage(ctx)
+	start := time.Now()
+	if err := pause(ctx, r.cfg.Hold); err != nil {
+		return err
+	}
+	i := &Idle{Seconds: time.Since(start).Seconds()}
+	if after, ok := r.serverUsage(ctx); ok && known {
+		i.ServerCPU = round3(100 * (after.CPU - before.CPU).Seconds() / i.Seconds)
+	}
+	states, err := ask[fleet.State](ctx, r.crew, "Look", none)
+	for _, s := range states {
+		i.Dropped += s.Ended
+	}
+	r.result.Idle = i
+	return err
+}

@@ -1,0 +1,362 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"crier/internal/frame"
+	"crier/netpoll"
+)
+
+// chosen reports whether client i is among an evenly spread part of all; client 0 is not, unless all are.
+func chosen(i int, percent float64) bool {
+	return int(float64(i+1)*percent/100) > int(float64(i)*percent/100)
+}
+
+// A fleet is a number of clients in one process.
+//
+// Serve, on the workers of pool, owns what is in a client. The dialer has a goroutine, and so has the search for handshakes that
+// take too long. Everything else is called by the face of the fleet, the [Worker]. mu guards who is in; it is taken once a
+// connection and once a phase, never once a message.
+type fleet struct {
+	// Immutable.
+	cfg     Config
+	clock   Clock
+	format  format
+	op      ws.OpCode
+	hello   []byte // frames, masked
+	answers map[string][]byte
+	frames  frame.Config
+	pool    *netpoll.Pool
+	pollers []*netpoll.Poller
+
+	handshakes recorder
+	deliveries [4]recorder // several, so that workers do not wait for each other
+
+	totals  totals
+	pending atomic.Int64  // messages that are due at clients that have heard something; see expect
+	told    chan int64    // the moment at which pending came down to 0
+	vacant  chan int32    // slots to be dialed; each at most once
+	refill  atomic.Bool   // slots of mobile clients are dialed again when they fall vacant
+	places  chan struct{} // holds one for each handshake under way
+	closing chan struct{} // closed at the end
+	halt    sync.WaitGroup
+
+	failures reasons // of handshakes
+	endings  reasons // of clients that were in
+	slowEnds reasons // of slow clients that were in
+	faults   reasons // of the generator's own machine
+
+	mu sync.Mutex
+	// Guarded by mu.
+	slots      []*client         // as many as there are to be clients; nil for one that was never dialed
+	asking     map[*client]int64 // on their way in, and since when
+	open       int               // that are in
+	members    int               // that are in and have heard something
+	unheard    int               // that are in, have heard nothing, and should
+	joins      int               // so far
+	lastJoin   int64             // on the clock
+	ordered    int               // orders to leave
+	cuts       int               // clients that have left by order
+	goal       uint64            // the last message that everybody has to get
+	announced  bool              // expect has made something due, and await has not been called since
+	missed     int64             // what clients that have ended had missed
+	flow       Flow
+	publishers map[uint16]*client
+	removed    []int64 // when slow clients were noticed to be removed, on the clock
+}
+
+// A Flow is a stream of messages at even distances. Who joins while it flows counts from joinGrace after that.
+type Flow struct {
+	First    uint64        // number of the first message
+	Start    int64         // when that was to be sent, on the clock
+	Interval time.Duration // 0 for no flow
+}
+
+// joinGrace is how long a server may take to let a client hear what is sent, counted from its answer to the handshake.
+const joinGrace = time.Second
+
+// before returns how many messages of the flow, of those before message seq, were to be sent later than moment.
+func (w Flow) before(seq uint64, moment int64) int64 {
+	if w.Interval == 0 || seq <= w.First {
+		return 0
+	}
+	n := int64(seq - w.First)
+	if early := moment - w.Start; early >= 0 {
+		n -= early/int64(w.Interval) + 1
+	}
+	return max(n, 0)
+}
+
+// totals are what all clients got.
+type totals struct {
+	received, doubled, reordered, damaged, other, stray atomic.Int64
+}
+
+// A tally is what one client got from one read.
+type tally struct {
+	Received, Doubled, Reordered, Damaged, Other, Stray int64
+
+	advance int64 // by how many messages it has come closer to the goal
+}
+
+func newFleet(cfg Config) (f *fleet, err error) {
+	f = &fleet{
+		cfg: cfg, format: newFormat(cfg.Run, cfg.Size), op: ws.OpBinary, answers: make(map[string][]byte),
+		frames: frame.Config{MaxMessage: max(16<<20, 2*cfg.Size), Client: true},
+		pool:   netpoll.NewPool(2), handshakes: newRecorder(),
+		told: make(chan int64, 1), vacant: make(chan int32, cfg.Clients), places: make(chan struct{}, cfg.Connecting), closing: make(chan struct{}),
+		slots: make([]*client, cfg.Clients), asking: make(map[*client]int64), publishers: make(map[uint16]*client),
+	}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	if f.clock, err = NewClock(); err != nil {
+		return nil, err
+	}
+	if cfg.Text {
+		f.op = ws.OpText
+	}
+	for i := range f.deliveries {
+		f.deliveries[i] = newRecorder()
+	}
+	for _, text := range cfg.Hello {
+		f.hello = frame.AppendMasked(f.hello, ws.OpText, mask(), []byte(text))
+	}
+	for _, a := range cfg.Answers {
+		f.answers[a.To] = []byte(a.With)
+	}
+	for range 2 {
+		p, err := netpoll.NewPoller(f.pool, func(err error) { f.fault(err) })
+		if err != nil {
+			return nil, err
+		}
+		f.pollers = append(f.pollers, p)
+	}
+	f.halt.Go(f.dialer)
+	f.halt.Go(f.expirer)
+	return f, nil
+}
+
+// recorder returns where a client's deliveries are recorded.
+func (f *fleet) recorder(c *client) *recorder { return &f.deliveries[int(c.slot)%len(f.deliveries)] }
+
+// fault keeps what this machine, not the server, has done wrong.
+func (f *fleet) fault(err error) { f.faults.add(err.Error()) }
+
+// join counts a client in. OnServe.
+func (f *fleet) join(c *client) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	<-f.places
+	delete(f.asking, c)
+	c.in = true
+	f.open++
+	f.joins++
+	f.lastJoin = f.clock.Now()
+	if !c.slow {
+		f.unheard++
+	}
+}
+
+// hear takes the first message that a client gets: from now on it is that publisher's. OnServe.
+func (f *fleet) hear(c *client, s stamp) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.heard, c.publisher = true, s.publisher
+	f.members++
+	f.unheard--
+	f.missed += f.flow.before(s.seq, c.began+int64(joinGrace))
+	f.pending.Add(int64(f.goal) + 1 - int64(s.seq))
+}
+
+// leave settles what a client leaves behind: why is nil for one that was told to leave. OnServe.
+func (f *fleet) leave(c *client, was phase, why error) {
+	switch {
+	case why == nil:
+	case was < joined:
+		f.failures.add(why.Error())
+	case c.slow:
+		f.slowEnds.add(why.Error())
+	default:
+		f.endings.add(why.Error())
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if was < joined {
+		<-f.places
+		delete(f.asking, c)
+	} else {
+		c.in = false
+		f.open--
+		f.leaveLocked(c)
+	}
+	if c.mobile && f.refill.Load() {
+		f.vacateLocked(c.slot, why != nil)
+	}
+	if c.order.Load()&toLeave != 0 {
+		f.cuts++
+	}
+}
+
+func (f *fleet) leaveLocked(c *client) {
+	switch {
+	case c.heard:
+		f.members--
+		f.missed += c.seen.missing()
+		if left := int64(f.goal) + 1 - int64(c.seen.next); left > 0 {
+			f.settle(left)
+		}
+	case !c.slow:
+		f.unheard--
+	}
+}
+
+// noteRemoval keeps when a slow client was told that its connection is over. OnServe.
+func (f *fleet) noteRemoval() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.removed = append(f.removed, f.clock.Now())
+}
+
+// add adds up what a client got, and tells if that was the last of what is due.
+func (f *fleet) add(c *client, got *tally) {
+	for _, n := range [...]struct {
+		to *atomic.Int64
+		n  int64
+	}{
+		{&f.totals.received, got.Received}, {&f.totals.doubled, got.Doubled}, {&f.totals.reordered, got.Reordered},
+		{&f.totals.damaged, got.Damaged}, {&f.totals.other, got.Other}, {&f.totals.stray, got.Stray},
+	} {
+		if n.n != 0 {
+			n.to.Add(n.n)
+		}
+	}
+	if got.advance != 0 {
+		f.settle(got.advance)
+	}
+}
+
+// settle takes n messages off what is due.
+func (f *fleet) settle(n int64) {
+	if f.pending.Add(-n) != 0 {
+		return
+	}
+	select {
+	case f.told <- f.clock.Now():
+	default: // the one before has not been taken
+	}
+}
+
+// expect makes messages up to number last due at everybody who has heard something.
+func (f *fleet) expect(last uint64, w Flow) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case <-f.told:
+	default:
+	}
+	f.announced = f.pending.Add(int64(last-f.goal)*int64(f.members)) != 0
+	f.goal, f.flow = last, w
+}
+
+// An Arrival is how a wait for messages has ended.
+type Arrival struct {
+	At      int64 // when the last of them came, on the clock; 0 if there were none, or not all have come
+	Missing int64 // that have not come
+	Members int   // clients that have heard something
+}
+
+// await waits until all that is due has come, or for limit. It is called once after each expect.
+func (f *fleet) await(limit time.Duration) (a Arrival) {
+	f.mu.Lock()
+	announced := f.announced
+	f.announced = false
+	f.mu.Unlock()
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+wait:
+	for announced || f.pending.Load() != 0 {
+		select {
+		case a.At = <-f.told:
+			announced = false
+		case <-timeout.C:
+			a.At = 0
+			break wait
+		case <-f.closing:
+			break wait
+		}
+	}
+	a.Missing = max(f.pending.Load(), 0)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a.Members = f.members
+	return a
+}
+
+// A Sum is what the clients of a fleet got over its whole life.
+type Sum struct {
+	Received, Lost, Doubled, Reordered, Damaged int64
+
+	Other   int64          // messages of somebody else
+	Stray   int64          // messages of another publisher than a client's first
+	Unheard int            // clients that have got nothing
+	Ended   map[string]int // connections that the server has ended
+	Faults  map[string]int // of the machine that the fleet ran on
+}
+
+// sum returns what the clients got, and what they should have got and did not. It closes the fleet for good.
+func (f *fleet) sum() Sum {
+	f.close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := Sum{
+		Received: f.totals.received.Load(), Doubled: f.totals.doubled.Load(), Reordered: f.totals.reordered.Load(),
+		Damaged: f.totals.damaged.Load(), Other: f.totals.other.Load(), Stray: f.totals.stray.Load(), Lost: f.missed,
+		Ended: f.endings.copy(), Faults: f.faults.copy(), Unheard: f.unheard,
+	}
+	for _, c := range f.slots {
+		if c == nil || !c.in || c.slow {
+			continue
+		}
+		if !c.heard {
+			t.Lost += f.flow.before(f.goal+1, c.began+int64(joinGrace))
+			continue
+		}
+		t.Lost += c.seen.missing() + max(int64(f.goal)+1-int64(c.seen.next), 0)
+	}
+	return t
+}
+
+// close ends everything and cuts all clients off. A second call does nothing.
+func (f *fleet) close() {
+	select {
+	case <-f.closing:
+		return
+	default:
+		close(f.closing)
+	}
+	for _, p := range f.pollers {
+		if err := p.Close(); err != nil {
+			f.fault(err)
+		}
+	}
+	f.pool.Close()
+	f.halt.Wait()
+	var errs []error
+	for _, c := range f.slots {
+		if c != nil && c.phase != ended {
+			errs = append(errs, c.outbox().close(c))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		f.fault(fmt.Errorf("close the clients: %w", err))
+	}
+}

@@ -1,0 +1,242 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"crier/bench/internal/fleet"
+)
+
+func (r *run) fanout(ctx context.Context) error {
+	if err := r.warmUp(ctx); err != nil {
+		return err
+	}
+	res, err := r.rounds(ctx, "fanout", 1, r.cfg.Rounds)
+	r.result.Fanout = res
+	return err
+}
+
+func (r *run) burst(ctx context.Context) error {
+	if err := r.warmUp(ctx); err != nil {
+		return err
+	}
+	res, err := r.rounds(ctx, "burst", r.cfg.Batch, r.cfg.Bursts)
+	r.result.Burst = res
+	return err
+}
+
+// survey is all that one set of connections can tell.
+func (r *run) survey(ctx context.Context) error {
+	if err := r.idle(ctx); err != nil {
+		return err
+	}
+	return r.limit(ctx)
+}
+
+func (r *run) limit(ctx context.Context) (err error) {
+	if err := r.warmUp(ctx); err != nil {
+		return err
+	}
+	if r.result.Fanout, err = r.rounds(ctx, "fanout", 1, r.cfg.Rounds); err != nil {
+		return err
+	}
+	r.result.Burst, err = r.rounds(ctx, "burst", r.cfg.Batch, r.cfg.Bursts)
+	return err
+}
+
+// round has every publisher send n messages, and waits until all have come. It returns the time from the first send to the last
+// delivery, and how many deliveries that were.
+func (r *run) round(ctx context.Context, n int) (took time.Duration, deliveries int64, err error) {
+	first := r.seq + 1
+	r.seq += uint64(n)
+	if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq})); err != nil {
+		return 0, 0, err
+	}
+	sent, err := ask[int64](ctx, r.crew, "Send", same(fleet.Round{First: first, N: n}))
+	if err != nil {
+		return 0, 0, err
+	}
+	arrivals, err := ask[fleet.Arrival](ctx, r.crew, "Await", same(r.cfg.Patience))
+	if err != nil {
+		return 0, 0, err
+	}
+	start, end := int64(0), int64(0)
+	for _, s := range sent {
+		if s != 0 && (start == 0 || s < start) {
+			start = s
+		}
+	}
+	var missing, members int64
+	for _, a := range arrivals {
+		end = latest(end, a.At)
+		missing += a.Missing
+		members += int64(a.Members)
+	}
+	if missing > 0 {
+		return 0, 0, fail("the server lost them, or is slower than --patience; the scenario ends here",
+			"%d of %d deliveries of a round have not come within %v", missing, members*int64(n), r.cfg.Patience)
+	}
+	if members == 0 {
+		return 0, 0, fail("its log may say why", "no connection is left")
+	}
+	return time.Duration(end - start), members * int64(n), nil
+}
+
+// rounds has rounds of batch messages each.
+func (r *run) rounds(ctx context.Context, phase string, batch, n int) (*Rounds, error) {
+	r.sampler.enter(phase)
+	if _, err := ask[hdrhistogram.Snapshot](ctx, r.crew, "TakeDeliveries", none); err != nil {
+		return nil, err
+	}
+	res := &Rounds{Batch: batch}
+	before, known := r.serverUsage(ctx)
+	own, err := r.crew.usage()
+	if err != nil {
+		return nil, err
+	}
+	last, speeds := fleet.NewHistogram(), []float64(nil)
+	for range n {
+		var took time.Duration
+		var deliveries int64
+		if took, deliveries, err = r.round(ctx, batch); err != nil {
+			break
+		}
+		res.Rounds++
+		res.Deliveries += deliveries
+		_ = last.RecordValue(max(took.Microseconds(), 1))
+		speeds = append(speeds, float64(deliveries)/max(took, 1).Seconds())
+		if r.cfg.Pause > 0 && res.Rounds < n {
+			if err = pause(ctx, r.cfg.Pause); err != nil {
+				break
+			}
+		}
+	}
+	if after, ok := r.serverUsage(ctx); ok && known {
+		res.ServerCPU = micros(after.CPU-before.CPU, res.Deliveries)
+	}
+	if after, err := r.crew.usage(); err == nil {
+		res.GeneratorCPU = micros(after.CPU-own.CPU, res.Deliveries)
+	}
+	snapshots, _ := ask[hdrhistogram.Snapshot](ctx, r.crew, "TakeDeliveries", none)
+	each := fleet.NewHistogram()
+	for i := range snapshots {
+		if len(snapshots[i].Counts) > 0 {
+			fleet.Merge(each, &snapshots[i])
+		}
+	}
+	res.Each, res.Last = latency(each, true), latency(last, true)
+	if len(speeds) > 0 {
+		slices.Sort(speeds)
+		res.PerSecond = speeds[len(speeds)/2]
+	}
+	return res, err
+}
+
+// warmUp sends rounds until every client has heard a message, so that from then on all is due. Who hears nothing of the publishers there
+// are may live in another process on the same port: one of them is made a publisher too.
+func (r *run) warmUp(ctx context.Context) error {
+	r.sampler.enter("warm-up")
+	if err := r.elect(ctx); err != nil {
+		return err
+	}
+	unheard, since := r.cfg.Connections+1, time.Now()
+	for round := 0; ; round++ {
+		first := r.seq + 1
+		r.seq++
+		if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq})); err != nil {
+			return err
+		}
+		if _, err := ask[int64](ctx, r.crew, "Send", same(fleet.Round{First: first, N: 1})); err != nil {
+			return err
+		}
+		counts, err := ask[int](ctx, r.crew, "AwaitHeard", same(100*time.Millisecond))
+		if err != nil {
+			return err
+		}
+		now := 0
+		for _, n := range counts {
+			now += n
+		}
+		switch {
+		case now == 0 && round+1 >= r.cfg.Warmup:
+			return r.awaitAll(ctx, r.cfg.Patience)
+		case now < unheard:
+			unheard, since = now, time.Now()
+		case time.Since(since) > r.cfg.Patience:
+			return r.unheard(unheard)
+		case time.Since(since) > islandAfter && r.publishers < maxPublishers:
+			stray, err := r.stray(ctx)
+			if err != nil {
+				return err
+			}
+			if stray > 0 {
+				return r.unheard(unheard) // the last publisher was heard by others, so there is only one room
+			}
+			if err := r.elect(ctx); err != nil {
+				return r.unheard(unheard)
+			}
+			since = time.Now()
+		}
+	}
+}
+
+// islandAfter is how long somebody may hear nothing before he is taken for a client of another process.
+const islandAfter = 2 * time.Second
+
+// maxPublishers bounds how many processes on one port are looked for.
+const maxPublishers = 64
+
+func (r *run) unheard(n int) error {
+	return fail("the server does not send them what others say; this generator wants a server where what anyone sends goes to everyone",
+		"%d of %d clients have got nothing", n, r.result.Connect.Open)
+}
+
+// elect makes a client that has heard nothing a publisher.
+func (r *run) elect(ctx context.Context) error {
+	for _, f := range r.crew.fleets {
+		var found bool
+		if err := f.Call(ctx, "Elect", uint16(r.publishers), &found); err != nil {
+			return err
+		}
+		if found {
+			r.publishers++
+			return nil
+		}
+	}
+	return fail("", "no client can publish")
+}
+
+func (r *run) stray(ctx context.Context) (n int64, err error) {
+	states, err := ask[fleet.State](ctx, r.crew, "Look", none)
+	for _, s := range states {
+		n += s.Stray
+	}
+	return n, err
+}
+
+// awaitAll waits until all that was sent has come.
+func (r *run) awaitAll(ctx context.Context, limit time.Duration) error {
+	arrivals, err := ask[fleet.Arrival](ctx, r.crew, "Await", same(limit))
+	if err != nil {
+		return err
+	}
+	var missing int64
+	for _, a := range arrivals {
+		missing += a.Missing
+	}
+	if missing > 0 {
+		return fail("the server lost them, or is slower than --patience", "%s have not come within %v", plural(missing, "delivery", "deliveries"), limit)
+	}
+	return nil
+}
+
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

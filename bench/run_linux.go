@@ -1,0 +1,235 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"time"
+
+	"crier/bench/internal/fleet"
+)
+
+// Run does what cfg says and returns what it found. It returns an error only if the run cannot begin: a configuration that makes no sense,
+// too few descriptors or ports, a server whose figures cannot be read. Whatever goes wrong later is among the Result's problems,
+// with all that was found until then; so is the end of ctx.
+func Run(ctx context.Context, cfg Config) (*Result, error) {
+	cfg, err := cfg.filled()
+	if err != nil {
+		return nil, err
+	}
+	if len(cfg.Command) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		cfg.Command = []string{self, "child"}
+	}
+	if err := preflight(&cfg); err != nil {
+		return nil, err
+	}
+	if cfg.Scenario == ScenarioLimit {
+		server, err := startBare(ctx, &cfg)
+		if err != nil {
+			return nil, err
+		}
+		defer server.close()
+		cfg.URL, cfg.PIDs = server.url, []int{server.pid()}
+	}
+	t, err := resolve(ctx, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMeter(ctx, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCrew(ctx, cfg.Command, fleetConfigs(&cfg, t, rand.Uint32()))
+	if err != nil {
+		return nil, err
+	}
+	r := &run{cfg: &cfg, crew: c, meter: m, result: &Result{
+		Scenario: cfg.Scenario, Target: target(&cfg), Started: time.Now(), Setup: setup(&cfg), Machine: machine(),
+	}}
+	r.do(ctx)
+	return r.result, nil
+}
+
+func target(cfg *Config) string {
+	if cfg.Scenario == ScenarioLimit {
+		return "a bare write loop"
+	}
+	return cfg.URL
+}
+
+func setup(cfg *Config) Setup {
+	s := Setup{Connections: cfg.Connections, Size: cfg.Size, Opcode: "binary", Procs: cfg.Procs, Sources: len(cfg.Sources)}
+	if cfg.Text {
+		s.Opcode = "text"
+	}
+	switch cfg.Scenario {
+	case ScenarioRate, ScenarioSlow, ScenarioStorm:
+		s.Rate = cfg.Rate
+	}
+	return s
+}
+
+// A run is a run under way. Everything in it belongs to the goroutine of Run, but for what sampler guards.
+type run struct {
+	cfg        *Config
+	crew       *crew
+	meter      meter // nil if the server's figures are not known
+	result     *Result
+	sampler    *sampler
+	publishers int
+	seq        uint64 // of the last message sent
+	first      usage  // of the server, at the start
+	ownFirst   usage
+}
+
+// do runs the scenario and settles up.
+func (r *run) do(ctx context.Context) {
+	r.first, _ = r.serverUsage(ctx)
+	r.ownFirst, _ = r.crew.usage()
+	r.sampler = startSampler(ctx, r)
+	err := r.connect(ctx)
+	if err == nil {
+		err = map[string]func(context.Context) error{
+			ScenarioIdle: r.idle, ScenarioFanout: r.fanout, ScenarioBurst: r.burst, ScenarioRate: r.rate,
+			ScenarioSlow: r.slow, ScenarioStorm: r.storm, ScenarioSurvey: r.survey, ScenarioLimit: r.limit,
+		}[r.cfg.Scenario](ctx)
+	}
+	switch {
+	case ctx.Err() != nil:
+		r.problem("interrupted", "what was found until then is kept")
+	case err != nil:
+		var p *failure
+		if !errors.As(err, &p) {
+			p = &failure{Problem{What: err.Error()}}
+		}
+		r.result.Problems = append(r.result.Problems, p.Problem)
+	}
+	r.settle()
+}
+
+// A failure is a problem that ends the scenario.
+type failure struct{ Problem }
+
+func (f *failure) Error() string { return f.String() }
+
+func fail(do, format string, args ...any) error {
+	return &failure{Problem{What: fmt.Sprintf(format, args...), Do: do}}
+}
+
+// problem notes what went wrong and does not end the scenario.
+func (r *run) problem(what, do string) {
+	r.result.Problems = append(r.result.Problems, Problem{what, do})
+}
+
+func (r *run) note(format string, args ...any) {
+	r.result.Notes = append(r.result.Notes, fmt.Sprintf(format, args...))
+}
+
+func (r *run) serverUsage(ctx context.Context) (usage, bool) {
+	if r.meter == nil {
+		return usage{}, false
+	}
+	u, err := r.meter.read(ctx)
+	return u, err == nil
+}
+
+// settle adds everything up, whatever has happened before.
+func (r *run) settle() {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	samples := r.sampler.stop()
+	res := r.result
+	last, known := r.serverUsage(ctx)
+	if known {
+		res.Server = &Server{
+			Source: "pid", Processes: max(len(r.cfg.PIDs), 1), CPUSeconds: (last.CPU - r.first.CPU).Seconds(),
+			RSSStart: r.first.RSS, RSSEnd: last.RSS, RSSPeak: max(r.first.RSS, last.RSS),
+		}
+		if r.cfg.Metrics != "" {
+			res.Server.Source = "metrics"
+		}
+		for _, s := range samples {
+			res.Server.RSSPeak = max(res.Server.RSSPeak, s.ServerRSS)
+		}
+	} else if r.meter != nil {
+		r.problem("the server's figures cannot be read any more", "has it ended?")
+	}
+	if own, err := r.crew.usage(); err == nil {
+		res.Generator = Generator{CPUSeconds: (own.CPU - r.ownFirst.CPU).Seconds(), RSS: own.RSS}
+	}
+	res.Samples = samples
+	res.Setup.Publishers = r.publishers
+	r.tally(ctx)
+	if err := r.crew.close(); err != nil {
+		r.problem(fmt.Sprintf("the end of the generator: %v", err), "")
+	}
+	res.Seconds = time.Since(res.Started).Seconds()
+}
+
+// tally asks all clients what they got.
+func (r *run) tally(ctx context.Context) {
+	sums, err := ask[fleet.Sum](ctx, r.crew, "Sum", none)
+	if err != nil {
+		r.problem(fmt.Sprintf("not all clients can be asked what they got: %v", err), "")
+	}
+	t := &r.result.Tally
+	t.Sent = int64(r.seq) * int64(r.publishers)
+	var stray int64
+	var endings, faults map[string]int
+	for _, s := range sums {
+		t.Received += s.Received
+		t.Lost += s.Lost
+		t.Doubled += s.Doubled
+		t.Reordered += s.Reordered
+		t.Damaged += s.Damaged
+		t.Other += s.Other
+		stray += s.Stray
+		addCounts(&endings, s.Ended)
+		addCounts(&faults, s.Faults)
+	}
+	t.Ended, t.EndedByWhy = count(endings), listed(endings)
+	for _, p := range []struct {
+		n    int64
+		what string
+		do   string
+	}{
+		{t.Lost, "lost: %d deliveries of %d have not come", "the server dropped them, or was later than --patience"},
+		{t.Doubled, "doubled: %d deliveries of %d came twice", "the server sends some messages more than once"},
+		{t.Reordered, "out of order: %d deliveries of %d came behind one that was sent later", "the server does not keep the order of one sender"},
+		{t.Damaged, "damaged: %d messages of %d came with wrong bytes", "the server changes what it passes on"},
+		{stray, "stray: %d deliveries of %d came from another publisher than a client's first", "see the notes on several processes in bench --help"},
+	} {
+		if p.n > 0 {
+			r.problem(fmt.Sprintf(p.what, p.n, t.Received+t.Lost), p.do)
+		}
+	}
+	if t.Ended > 0 {
+		r.problem(fmt.Sprintf("the server ended %d of %d connections: %s", t.Ended, r.result.Setup.Connections, inWords(endings)), "its log may say why")
+	}
+	if len(faults) > 0 {
+		r.problem(fmt.Sprintf("the generator's own machine: %s", inWords(faults)), "")
+	}
+	if t.Other > 0 {
+		r.note("%d messages were not of this run: the server's own, or somebody else's", t.Other)
+	}
+}
+
+// inWords tells the most frequent reasons.
+func inWords(counts map[string]int) string {
+	var parts []string
+	for i, why := range listed(counts) {
+		if i == 4 {
+			parts = append(parts, "…")
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s (%d)", why.Reason, why.Count))
+	}
+	return strings.Join(parts, ", ")
+}
