@@ -153,7 +153,7 @@ func (r *run) warmUp(ctx context.Context) error {
 		if _, err := ask[int64](ctx, r.crew, "Send", same(fleet.Round{First: first, N: 1})); err != nil {
 			return err
 		}
-		counts, err := ask[int](ctx, r.crew, "AwaitHeard", same(100*time.Millisecond))
+		counts, err := ask[int](ctx, r.crew, "AwaitHeard", same(r.cfg.Patience))
 		if err != nil {
 			return err
 		}

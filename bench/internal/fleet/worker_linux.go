@@ -91,10 +91,17 @@ func (w *Worker) Await(limit time.Duration, a *Arrival) error {
 	return nil
 }
 
-// AwaitHeard waits until every client has heard something, or for limit.
+// AwaitHeard waits until every client has heard something, until nothing has come for a while, or for limit.
 func (w *Worker) AwaitHeard(limit time.Duration, unheard *int) error {
+	const quiet = 100 * time.Millisecond
 	f := w.fleet
-	f.wait(limit, func() bool { return f.unheard == 0 })
+	received, since := f.totals.received.Load(), time.Now()
+	f.wait(limit, func() bool {
+		if now := f.totals.received.Load(); now != received {
+			received, since = now, time.Now()
+		}
+		return f.unheard == 0 || time.Since(since) > quiet
+	})
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	*unheard = f.unheard
