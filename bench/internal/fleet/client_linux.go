@@ -175,7 +175,7 @@ func (c *client) take(b []byte) error {
 	}
 	c.head = nil
 	now := c.fleet.clock.Now()
-	c.fleet.handshakes.record(time.Duration(now - c.began))
+	c.fleet.handshakes.record(time.Duration(now-c.began), 1)
 	c.began, c.phase = now, joined
 	c.fleet.join(c)
 	if len(c.fleet.hello) > 0 {
@@ -199,7 +199,7 @@ func (c *client) feed(b []byte) error {
 	}
 	now := f.clock.Now()
 	var got tally
-	defer func() { f.add(c, &got) }()
+	defer func() { got.took(f.recorder(c), 0, now); f.add(&got) }()
 	for {
 		ev, rest, err := d.Next(b, &f.frames)
 		if err != nil {
@@ -253,31 +253,41 @@ func (c *client) message(p []byte, op ws.OpCode, now int64, got *tally) error {
 	if c.slow {
 		return nil
 	}
-	found := false
-	for {
+	if s, ok := f.checked.find(c.seen.next, p); ok {
+		c.see(s, now, got)
+		return nil
+	}
+	whole := p
+	for n := 0; ; n++ {
 		s, what, rest := f.format.next(p)
 		switch what {
 		case nothing:
-			if found {
-				return nil
+			if n == 0 {
+				return c.other(whole, op, got)
 			}
-			if op == ws.OpText {
-				if answer, ok := f.answers[string(p)]; ok {
-					return c.write(frame.AppendMasked(nil, ws.OpText, mask(), answer))
-				}
-			}
-			got.Other++
 			return nil
 		case garbled:
 			got.Damaged++
 		case damaged:
 			got.Damaged++
 			c.see(s, now, got)
-		case whole:
+		case intact:
+			if n == 0 && !f.format.holdsAny(rest) {
+				f.checked.keep(s, whole)
+			}
 			c.see(s, now, got)
 		}
-		found, p = true, rest
+		p = rest
 	}
+}
+
+// other takes a message that is not of this run.
+func (c *client) other(p []byte, op ws.OpCode, got *tally) error {
+	if answer, ok := c.fleet.answers[string(p)]; ok && op == ws.OpText {
+		return c.write(frame.AppendMasked(nil, ws.OpText, mask(), answer))
+	}
+	got.Other++
+	return nil
 }
 
 func (c *client) see(s stamp, now int64, got *tally) {
@@ -300,9 +310,9 @@ func (c *client) see(s stamp, now int64, got *tally) {
 		before = s.seq // what is due of the time before is told by hear
 	}
 	got.Received++
-	got.advance += int64(c.seen.next - max(before, 1))
+	got.advance += int64(c.seen.next - before)
 	if !c.mobile {
-		c.fleet.recorder(c).record(time.Duration(now - s.due))
+		got.took(c.fleet.recorder(c), s.due, now)
 	}
 }
 

@@ -38,6 +38,7 @@ type fleet struct {
 	handshakes recorder
 	deliveries [4]recorder // several, so that workers do not wait for each other
 
+	checked checked
 	totals  totals
 	pending atomic.Int64  // messages that are due at clients that have heard something; see expect
 	told    chan int64    // the moment at which pending came down to 0
@@ -103,6 +104,20 @@ type tally struct {
 	Received, Doubled, Reordered, Damaged, Other, Stray int64
 
 	advance int64 // by how many messages it has come closer to the goal
+
+	// The last messages, which were all to be sent at one moment: they are recorded together.
+	due int64
+	n   int64
+}
+
+// took records when messages came. One that was due at another moment than those before is kept until the next call.
+func (t *tally) took(r *recorder, due, now int64) {
+	if due != t.due && t.n > 0 {
+		r.record(time.Duration(now-t.due), t.n)
+		t.n = 0
+	}
+	t.due = due
+	t.n++
 }
 
 func newFleet(cfg Config) (f *fleet, err error) {
@@ -227,7 +242,7 @@ func (f *fleet) noteRemoval() {
 }
 
 // add adds up what a client got, and tells if that was the last of what is due.
-func (f *fleet) add(c *client, got *tally) {
+func (f *fleet) add(got *tally) {
 	for _, n := range [...]struct {
 		to *atomic.Int64
 		n  int64

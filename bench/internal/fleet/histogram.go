@@ -32,9 +32,9 @@ type recorder struct {
 
 func newRecorder() recorder { return recorder{hist: NewHistogram()} }
 
-func (r *recorder) record(d time.Duration) {
+func (r *recorder) record(d time.Duration, n int64) {
 	r.mu.Lock()
-	record(r.hist, d, 1)
+	record(r.hist, d, n)
 	r.mu.Unlock()
 }
 

