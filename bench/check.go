@@ -15,9 +15,14 @@ const MinSize = 36
 // Scenarios are all there are.
 var Scenarios = []string{ScenarioIdle, ScenarioFanout, ScenarioBurst, ScenarioRate, ScenarioSlow, ScenarioStorm, ScenarioSurvey, ScenarioLimit}
 
-// filled returns the configuration with its defaults, or an error for each value that makes no sense.
-func (c Config) filled() (Config, error) {
-	survey := c.Scenario == ScenarioSurvey
+// Filled returns the configuration with its defaults, or an error for each value that makes no sense.
+func (c Config) Filled() (Config, error) {
+	switch c.Scenario {
+	case ScenarioSurvey:
+		setDefault(&c.Hold, 5*time.Second)
+	case ScenarioStorm:
+		setDefault(&c.Rate, 10)
+	}
 	setDefault(&c.Connections, 1000)
 	setDefault(&c.Procs, 1)
 	setDefault(&c.Connecting, 128)
@@ -34,9 +39,6 @@ func (c Config) filled() (Config, error) {
 	setDefault(&c.Patience, 10*time.Second)
 	setDefault(&c.Hold, 10*time.Second)
 	setDefault(&c.Rate, 100)
-	if survey {
-		setDefault(&c.Hold, 5*time.Second)
-	}
 	c.Warmup, c.Buffer, c.Churn, c.ConnectRate = max(c.Warmup, 0), max(c.Buffer, 0), max(c.Churn, 0), max(c.ConnectRate, 0)
 	if c.Envelope == "" {
 		c.Envelope = "{}"
@@ -67,8 +69,21 @@ func (c Config) filled() (Config, error) {
 	wrong(c.Churn > 1e5, "churn: %v: want at most 100000 connections a second", c.Churn)
 	wrong(c.Patience < 0, "patience: %v: want more than 0", c.Patience)
 	wrong(len(c.PIDs) > 0 && c.Metrics != "", "the server's figures come from its pid or from its metrics: not both")
-	return c, errors.Join(errs...)
+	if len(errs) > 0 {
+		return c, &ConfigError{errors.Join(errs...)}
+	}
+	return c, nil
 }
+
+// A ConfigError is a configuration that makes no sense, or wants what this machine does not have.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+func badConfig(format string, args ...any) error { return &ConfigError{fmt.Errorf(format, args...)} }
 
 func setDefault[T cmp.Ordered](v *T, value T) {
 	var zero T

@@ -25,14 +25,14 @@ func preflight(cfg *Config) error {
 	each := (cfg.Connections+cfg.Procs-1)/cfg.Procs + spareDescriptors
 	if each > limit {
 		procs := (cfg.Connections + limit - spareDescriptors - 1) / max(limit-spareDescriptors, 1)
-		return fmt.Errorf("%d connections in %d processes need %d descriptors in each, and %d are allowed: allow more (ulimit -n %d), or use more processes (--procs %d)",
-			cfg.Connections, cfg.Procs, each, limit, each, procs)
+		return badConfig("%d connections in %s need %d descriptors in each, and %d are allowed: allow more (ulimit -n %d), or use more processes (--procs %d)",
+			cfg.Connections, plural(int64(cfg.Procs), "process", "processes"), each, limit, each, procs)
 	}
 	ports := localPorts()
 	if sources := max(len(cfg.Sources), 1); ports > 0 && cfg.Connections > ports*sources {
 		want := (cfg.Connections + ports - 1) / ports
-		return fmt.Errorf("%d connections need more ports than %d source addresses have (%d each, net.ipv4.ip_local_port_range): use %d addresses of this machine (on loopback --source %s)",
-			cfg.Connections, sources, ports, want, loopbackRange(want))
+		return badConfig("%d connections need more ports than %s (%d each, net.ipv4.ip_local_port_range): use %d addresses of this machine (on loopback --source %s)",
+			cfg.Connections, plural(int64(sources), "source address has", "source addresses have"), ports, want, loopbackRange(want))
 	}
 	return nil
 }

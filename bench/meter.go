@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -90,7 +89,7 @@ func newMeter(ctx context.Context, c *Config) (meter, error) {
 		return nil, nil
 	}
 	if _, err := m.read(ctx); err != nil {
-		return nil, errors.Join(errors.New("the server's figures cannot be read"), err)
+		return nil, fmt.Errorf("the server's figures cannot be read: %w", err)
 	}
 	return m, nil
 }

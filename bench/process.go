@@ -14,7 +14,7 @@ import (
 func CPU(pid int) (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(files) == 0 {
-		return 0, fmt.Errorf("bench: no threads of process %d to be seen", pid)
+		return 0, fmt.Errorf("no threads of process %d to be seen", pid)
 	}
 	var sum time.Duration
 	for _, f := range files {
@@ -25,7 +25,7 @@ func CPU(pid int) (time.Duration, error) {
 		ns, _, _ := strings.Cut(string(b), " ")
 		n, err := strconv.ParseInt(ns, 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("bench: %s: %w", f, err)
+			return 0, fmt.Errorf("%s: %w", f, err)
 		}
 		sum += time.Duration(n)
 	}
@@ -36,7 +36,7 @@ func CPU(pid int) (time.Duration, error) {
 func RSS(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, fmt.Errorf("bench: memory of process %d: %w", pid, err)
+		return 0, fmt.Errorf("memory of process %d: %w", pid, err)
 	}
 	for line := range strings.Lines(string(b)) {
 		if kb, ok := strings.CutPrefix(line, "VmRSS:"); ok {
@@ -44,5 +44,5 @@ func RSS(pid int) (int64, error) {
 			return n << 10, err
 		}
 	}
-	return 0, fmt.Errorf("bench: process %d tells no VmRSS", pid)
+	return 0, fmt.Errorf("process %d tells no VmRSS", pid)
 }

@@ -53,6 +53,7 @@ func (r *run) limit(ctx context.Context) (err error) {
 func (r *run) round(ctx context.Context, n int) (took time.Duration, deliveries int64, err error) {
 	first := r.seq + 1
 	r.seq += uint64(n)
+	r.sent += int64(n * r.publishers)
 	if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq})); err != nil {
 		return 0, 0, err
 	}
@@ -147,6 +148,7 @@ func (r *run) warmUp(ctx context.Context) error {
 	for round := 0; ; round++ {
 		first := r.seq + 1
 		r.seq++
+		r.sent += int64(r.publishers)
 		if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq})); err != nil {
 			return err
 		}

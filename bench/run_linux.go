@@ -16,7 +16,7 @@ import (
 // too few descriptors or ports, a server whose figures cannot be read. Whatever goes wrong later is among the Result's problems,
 // with all that was found until then; so is the end of ctx.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
-	cfg, err := cfg.filled()
+	cfg, err := cfg.Filled()
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,8 @@ type run struct {
 	result     *Result
 	sampler    *sampler
 	publishers int
-	seq        uint64 // of the last message sent
+	seq        uint64 // of the last message sent; each publisher has its own, all alike
+	sent       int64  // by all publishers
 	first      usage  // of the server, at the start
 	ownFirst   usage
 }
@@ -104,7 +105,7 @@ func (r *run) do(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil:
 		r.problem("interrupted", "what was found until then is kept")
-	case err != nil:
+	case err != nil && err != errNobody: // who is nobody has been told
 		var p *failure
 		if !errors.As(err, &p) {
 			p = &failure{Problem{What: err.Error()}}
@@ -180,7 +181,7 @@ func (r *run) tally(ctx context.Context) {
 		r.problem(fmt.Sprintf("not all clients can be asked what they got: %v", err), "")
 	}
 	t := &r.result.Tally
-	t.Sent = int64(r.seq) * int64(r.publishers)
+	t.Sent = r.sent
 	var stray int64
 	var endings, faults map[string]int
 	for _, s := range sums {

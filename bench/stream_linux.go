@@ -75,6 +75,7 @@ func (r *run) stream(ctx context.Context, phase string, beside func(ctx context.
 			return err
 		}
 	}
+	r.sent += int64(sent) * int64(r.publishers)
 	// What does not come is told by the tally.
 	arrivals, waitErr := ask[fleet.Arrival](ctx, r.crew, "Await", same(r.cfg.Patience))
 	end := clock.Now()

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,22 +22,22 @@ import (
 func resolve(ctx context.Context, cfg *Config) (fleet.Target, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil {
-		return fleet.Target{}, fmt.Errorf("the URL: %w", err)
+		return fleet.Target{}, badConfig("the URL: %w", err)
 	}
 	switch {
 	case u.Scheme == "wss" || u.Scheme == "https":
-		return fleet.Target{}, fmt.Errorf("the URL %s: TLS is not measured here: connect to the server behind its TLS end, with ws://", u.Redacted())
+		return fleet.Target{}, badConfig("the URL %s: TLS is not measured here: connect to the server behind its TLS end, with ws://", u.Redacted())
 	case u.Scheme != "ws" && u.Scheme != "http":
-		return fleet.Target{}, fmt.Errorf("the URL %s: want ws://host:port/path", u.Redacted())
+		return fleet.Target{}, badConfig("the URL %s: want ws://host:port/path", u.Redacted())
 	case u.Hostname() == "":
-		return fleet.Target{}, fmt.Errorf("the URL %s has no host: want ws://host:port/path", u.Redacted())
+		return fleet.Target{}, badConfig("the URL %s has no host: want ws://host:port/path", u.Redacted())
 	case u.User != nil:
-		return fleet.Target{}, errors.New("the URL holds a user: use --header 'Authorization: …'")
+		return fleet.Target{}, badConfig("the URL holds a user: use --header 'Authorization: …'")
 	}
 	port := uint64(80)
 	if p := u.Port(); p != "" {
 		if port, err = strconv.ParseUint(p, 10, 16); err != nil || port == 0 {
-			return fleet.Target{}, fmt.Errorf("the URL's port %q: want 1 to 65535", p)
+			return fleet.Target{}, badConfig("the URL's port %q: want 1 to 65535", p)
 		}
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
@@ -53,7 +52,7 @@ func resolve(ctx context.Context, cfg *Config) (fleet.Target, error) {
 	}
 	for _, s := range cfg.Sources {
 		if s.Is4() != addr.Is4() {
-			return fleet.Target{}, fmt.Errorf("source address %s and server address %s are not of one kind", s, addr)
+			return fleet.Target{}, badConfig("source address %s and server address %s are not of one kind", s, addr)
 		}
 	}
 
@@ -78,7 +77,7 @@ func resolve(ctx context.Context, cfg *Config) (fleet.Target, error) {
 		{"Sec-WebSocket-Protocol", strings.Join(cfg.Protocols, ", ")},
 	} {
 		if h.Get(own[0]) != "" {
-			return fleet.Target{}, fmt.Errorf("header %s: the generator writes it itself", own[0])
+			return fleet.Target{}, badConfig("header %s: the generator writes it itself", own[0])
 		}
 		if own[1] != "" {
 			fmt.Fprintf(&b, "%s: %s\r\n", own[0], own[1])

@@ -101,7 +101,11 @@ func (o *outcome) run(scenario string, c *common, set func(*bench.Config)) error
 	res, err := bench.Run(o.ctx, cfg)
 	progress.Close()
 	if err != nil {
-		return errors.Join(err, files.close())
+		err = errors.Join(err, files.close())
+		if bad := (*bench.ConfigError)(nil); errors.As(err, &bad) {
+			return &usageError{err}
+		}
+		return err
 	}
 	o.problems = len(res.Problems) > 0
 	res.Setup.Args, res.Version = os.Args[1:], versionText()
