@@ -143,7 +143,7 @@ func (r *run) settled(ctx context.Context) (usage, bool) {
 		if pause(ctx, max(500*time.Millisecond, r.meter.pace())) != nil {
 			return u, ok
 		}
-		if u, ok = r.serverUsage(ctx); ok && u.RSS == before.RSS {
+		if u, ok = r.serverUsage(ctx); ok && max(u.RSS-before.RSS, before.RSS-u.RSS) <= r.meter.still() {
 			return u, ok
 		}
 	}

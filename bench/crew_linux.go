@@ -35,10 +35,12 @@ func newCrew(ctx context.Context, command []string, configs []fleet.Config) (*cr
 }
 
 func (c *crew) close() error {
-	var errs []error
-	for _, f := range c.fleets {
-		errs = append(errs, f.Close())
+	errs := make([]error, len(c.fleets))
+	var wg sync.WaitGroup
+	for i, f := range c.fleets {
+		wg.Go(func() { errs[i] = f.Close() })
 	}
+	wg.Wait()
 	return errors.Join(errs...)
 }
 

@@ -20,12 +20,15 @@ type usage struct {
 type meter interface {
 	read(ctx context.Context) (usage, error)
 	pace() time.Duration // how often it may be read without being felt
+	still() int64        // by how many bytes settled memory may differ between two readings
 }
 
 // processes is a meter of processes on this machine.
 type processes []int
 
 func (p processes) pace() time.Duration { return 250 * time.Millisecond }
+
+func (p processes) still() int64 { return 64 << 10 }
 
 func (p processes) read(context.Context) (sum usage, err error) {
 	for _, pid := range p {
@@ -47,6 +50,8 @@ func (p processes) read(context.Context) (sum usage, err error) {
 type scrape struct{ url string }
 
 func (s scrape) pace() time.Duration { return time.Second }
+
+func (s scrape) still() int64 { return 512 << 10 } // a scrape itself takes memory
 
 func (s scrape) read(ctx context.Context) (usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

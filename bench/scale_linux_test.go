@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,7 +125,7 @@ type nodeProcess struct {
 }
 
 // startNode builds and starts a node on free ports.
-func startNode(t *testing.T) *nodeProcess {
+func startNode(t *testing.T, flags ...string) *nodeProcess {
 	t.Helper()
 	bin := os.Getenv("CRIER_BIN") // a build of another commit, to compare with
 	if bin == "" {
@@ -133,7 +134,10 @@ func startNode(t *testing.T) *nodeProcess {
 			t.Fatalf("build: %v\n%s", err, out)
 		}
 	}
-	cmd := exec.Command(bin, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	if !slices.Contains(flags, "--listen") {
+		flags = append(flags, "--listen", "127.0.0.1:0")
+	}
+	cmd := exec.Command(bin, append([]string{"serve", "--admin", "127.0.0.1:0"}, flags...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
