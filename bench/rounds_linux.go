@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -58,8 +59,10 @@ func (r *run) round(ctx context.Context, n int) (took time.Duration, deliveries 
 		return 0, 0, err
 	}
 	sent, err := ask[int64](ctx, r.crew, "Send", same(fleet.Round{First: first, N: n}))
-	if err != nil {
-		return 0, 0, err
+	if err != nil { // what was not sent is not due
+		r.seq, r.sent = first-1, r.sent-int64(n*r.publishers)
+		_, e := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq}))
+		return 0, 0, errors.Join(err, e)
 	}
 	arrivals, err := ask[fleet.Arrival](ctx, r.crew, "Await", same(r.cfg.Patience))
 	if err != nil {
@@ -144,24 +147,22 @@ func (r *run) warmUp(ctx context.Context) error {
 	if err := r.elect(ctx); err != nil {
 		return err
 	}
+	oneRoom := false
 	unheard, since := r.cfg.Connections+1, time.Now()
 	for round := 0; ; round++ {
-		first := r.seq + 1
-		r.seq++
-		r.sent += int64(r.publishers)
-		if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq})); err != nil {
-			return err
-		}
-		if _, err := ask[int64](ctx, r.crew, "Send", same(fleet.Round{First: first, N: 1})); err != nil {
-			return err
-		}
-		counts, err := ask[int](ctx, r.crew, "AwaitHeard", same(r.cfg.Patience))
+		now, err := r.probe(ctx)
 		if err != nil {
 			return err
 		}
-		now := 0
-		for _, n := range counts {
-			now += n
+		if r.publishers > 1 {
+			dismissed, err := r.heardByOthers(ctx)
+			if err != nil {
+				return err
+			}
+			if dismissed {
+				oneRoom = true
+				continue
+			}
 		}
 		switch {
 		case now == 0 && round+1 >= r.cfg.Warmup:
@@ -170,20 +171,53 @@ func (r *run) warmUp(ctx context.Context) error {
 			unheard, since = now, time.Now()
 		case time.Since(since) > r.cfg.Patience:
 			return r.unheard(unheard)
-		case time.Since(since) > islandAfter && r.publishers < maxPublishers:
-			stray, err := r.stray(ctx)
-			if err != nil {
-				return err
-			}
-			if stray > 0 {
-				return r.unheard(unheard) // the last publisher was heard by others, so there is only one room
-			}
+		case !oneRoom && time.Since(since) > islandAfter && r.publishers < maxPublishers:
 			if err := r.elect(ctx); err != nil {
 				return r.unheard(unheard)
 			}
 			since = time.Now()
 		}
 	}
+}
+
+// probe sends one message and returns how many have heard nothing yet when that has come.
+func (r *run) probe(ctx context.Context) (unheard int, err error) {
+	r.seq++
+	r.sent += int64(r.publishers)
+	if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq})); err != nil {
+		return 0, err
+	}
+	if _, err := ask[int64](ctx, r.crew, "Send", same(fleet.Round{First: r.seq, N: 1})); err != nil {
+		return 0, err
+	}
+	counts, err := ask[int](ctx, r.crew, "AwaitHeard", same(r.cfg.Patience))
+	for _, n := range counts {
+		unheard += n
+	}
+	return unheard, err
+}
+
+// heardByOthers dismisses the publisher that was elected last if those who hear another one have heard it: then there is only one room,
+// and somebody was slow to come in.
+func (r *run) heardByOthers(ctx context.Context) (bool, error) {
+	if _, err := ask[fleet.Nothing](ctx, r.crew, "AwaitQuiet", same(r.cfg.Patience)); err != nil {
+		return false, err
+	}
+	states, err := ask[fleet.State](ctx, r.crew, "Look", none)
+	if err != nil {
+		return false, err
+	}
+	var stray int64
+	for _, s := range states {
+		stray += s.Stray
+	}
+	if stray == 0 {
+		return false, nil
+	}
+	r.publishers--
+	r.sent -= int64(r.seq - r.elected)
+	_, err = ask[fleet.Nothing](ctx, r.crew, "Dismiss", same(uint16(r.publishers)))
+	return true, err
 }
 
 // islandAfter is how long somebody may hear nothing before he is taken for a client of another process.
@@ -206,18 +240,11 @@ func (r *run) elect(ctx context.Context) error {
 		}
 		if found {
 			r.publishers++
+			r.elected = r.seq
 			return nil
 		}
 	}
 	return fail("", "no client can publish")
-}
-
-func (r *run) stray(ctx context.Context) (n int64, err error) {
-	states, err := ask[fleet.State](ctx, r.crew, "Look", none)
-	for _, s := range states {
-		n += s.Stray
-	}
-	return n, err
 }
 
 // awaitAll waits until all that was sent has come.

@@ -84,6 +84,7 @@ type run struct {
 	result     *Result
 	sampler    *sampler
 	publishers int
+	elected    uint64 // seq when the last of them was elected
 	seq        uint64 // of the last message sent; each publisher has its own, all alike
 	sent       int64  // by all publishers
 	first      usage  // of the server, at the start
@@ -196,19 +197,20 @@ func (r *run) tally(ctx context.Context) {
 		addCounts(&faults, s.Faults)
 	}
 	t.Ended, t.EndedByWhy = count(endings), listed(endings)
+	due := t.Received + t.Lost
 	for _, p := range []struct {
 		n    int64
 		what string
 		do   string
 	}{
-		{t.Lost, "lost: %d deliveries of %d have not come", "the server dropped them, or was later than --patience"},
-		{t.Doubled, "doubled: %d deliveries of %d came twice", "the server sends some messages more than once"},
-		{t.Reordered, "out of order: %d deliveries of %d came behind one that was sent later", "the server does not keep the order of one sender"},
-		{t.Damaged, "damaged: %d messages of %d came with wrong bytes", "the server changes what it passes on"},
-		{stray, "stray: %d deliveries of %d came from another publisher than a client's first", "see the notes on several processes in bench --help"},
+		{t.Lost, "lost: %s that had not come", "the server dropped them, or was later than --patience"},
+		{t.Doubled, "doubled: %s of what the client had", "the server sends some messages more than once"},
+		{t.Reordered, "out of order: %s behind one that was sent later", "the server does not keep the order of one sender"},
+		{t.Damaged, "damaged: %s with wrong bytes", "the server changes what it passes on"},
+		{stray, "stray: %s from another publisher than a client's first", "the server mixes rooms, or lets members in late"},
 	} {
 		if p.n > 0 {
-			r.problem(fmt.Sprintf(p.what, p.n, t.Received+t.Lost), p.do)
+			r.problem(fmt.Sprintf(p.what, plural(p.n, "delivery", "deliveries"))+fmt.Sprintf(" (%d were due)", due), p.do)
 		}
 	}
 	if t.Ended > 0 {

@@ -65,7 +65,7 @@ func (r *run) stream(ctx context.Context, phase string, beside func(ctx context.
 			fleet.Merge(late, s.Delays)
 		}
 		if s.Error != "" {
-			err = fail("the server may have stopped to read", "%d of %d messages were not sent: %s", count-s.Sent, count, s.Error)
+			err = fail("the server's log may say why", "%d of %d messages were not sent: %s", count-s.Sent, count, s.Error)
 			sent = min(sent, s.Sent)
 		}
 	}

@@ -36,10 +36,10 @@ func (t *Target) answered(b []byte) (rest []byte, complete bool, err error) {
 		return nil, false, errNotHTTP
 	}
 	end := bytes.Index(b, []byte("\r\n\r\n"))
-	if end < 0 {
-		if len(b) > maxHead {
-			return nil, false, errHead
-		}
+	switch {
+	case end > maxHead || end < 0 && len(b) > maxHead:
+		return nil, false, errHead
+	case end < 0:
 		return nil, false, nil
 	}
 	rest = b[end+4:]

@@ -291,14 +291,12 @@ func (c *client) other(p []byte, op ws.OpCode, got *tally) error {
 }
 
 func (c *client) see(s stamp, now int64, got *tally) {
-	if c.seen.next == 0 {
-		c.fleet.hear(c, s)
-	}
-	if s.publisher != c.publisher {
-		got.Stray++
+	if c.seen.next == 0 && !c.fleet.hear(c, s) {
 		return
 	}
-	before := c.seen.next
+	if s.publisher != c.publisher && !c.fleet.listensTo(c, s, got) {
+		return
+	}
 	switch c.seen.see(s.seq) {
 	case doubled:
 		got.Doubled++
@@ -306,11 +304,7 @@ func (c *client) see(s stamp, now int64, got *tally) {
 	case reordered:
 		got.Reordered++
 	}
-	if before == 0 {
-		before = s.seq // what is due of the time before is told by hear
-	}
 	got.Received++
-	got.advance += int64(c.seen.next - before)
 	if !c.mobile {
 		got.took(c.fleet.recorder(c), s.due, now)
 	}

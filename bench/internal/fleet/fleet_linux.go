@@ -69,6 +69,7 @@ type fleet struct {
 	missed     int64             // what clients that have ended had missed
 	flow       Flow
 	publishers map[uint16]*client
+	dismissed  map[uint16]bool
 	removed    []int64 // when slow clients were noticed to be removed, on the clock
 }
 
@@ -103,8 +104,6 @@ type totals struct {
 type tally struct {
 	Received, Doubled, Reordered, Damaged, Other, Stray int64
 
-	advance int64 // by how many messages it has come closer to the goal
-
 	// The last messages, which were all to be sent at one moment: they are recorded together.
 	due int64
 	n   int64
@@ -126,7 +125,7 @@ func newFleet(cfg Config) (f *fleet, err error) {
 		frames: frame.Config{MaxMessage: max(16<<20, 2*cfg.Size), Client: true},
 		pool:   netpoll.NewPool(2), handshakes: newRecorder(),
 		told: make(chan int64, 1), vacant: make(chan int32, cfg.Clients), places: make(chan struct{}, cfg.Connecting), closing: make(chan struct{}),
-		slots: make([]*client, cfg.Clients), asking: make(map[*client]int64), publishers: make(map[uint16]*client),
+		slots: make([]*client, cfg.Clients), asking: make(map[*client]int64), publishers: make(map[uint16]*client), dismissed: make(map[uint16]bool),
 	}
 	defer func() {
 		if err != nil {
@@ -181,15 +180,44 @@ func (f *fleet) join(c *client) {
 	}
 }
 
-// hear takes the first message that a client gets: from now on it is that publisher's. OnServe.
-func (f *fleet) hear(c *client, s stamp) {
+// hear takes the first message that a client gets: from now on it is that publisher's. It reports false if the publisher was dismissed. OnServe.
+func (f *fleet) hear(c *client, s stamp) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.dismissed[s.publisher] {
+		return false
+	}
 	c.heard, c.publisher = true, s.publisher
 	f.members++
 	f.unheard--
 	f.missed += f.flow.before(s.seq, c.began+int64(joinGrace))
 	f.pending.Add(int64(f.goal) + 1 - int64(s.seq))
+	return true
+}
+
+// listensTo reports whether a client takes a message of another publisher than its own: if its own was dismissed. All publishers send the
+// same numbers at the same time, so that it goes on where it was. OnServe.
+func (f *fleet) listensTo(c *client, s stamp, got *tally) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.dismissed[s.publisher]:
+		return false
+	case !f.dismissed[c.publisher]:
+		got.Stray++
+		return false
+	}
+	c.publisher = s.publisher
+	return s.seq >= c.seen.next
+}
+
+// dismiss takes a publisher back that was heard by those who hear another one. What it has sent counts as nobody's.
+func (f *fleet) dismiss(id uint16) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dismissed[id] = true
+	delete(f.publishers, id)
+	f.totals.stray.Store(0)
 }
 
 // leave settles what a client leaves behind: why is nil for one that was told to leave. OnServe.
@@ -226,9 +254,7 @@ func (f *fleet) leaveLocked(c *client) {
 	case c.heard:
 		f.members--
 		f.missed += c.seen.missing()
-		if left := int64(f.goal) + 1 - int64(c.seen.next); left > 0 {
-			f.settle(left)
-		}
+		f.settle(int64(f.goal) + 1 - int64(c.seen.next) + c.seen.missing())
 	case !c.slow:
 		f.unheard--
 	}
@@ -254,8 +280,8 @@ func (f *fleet) add(got *tally) {
 			n.to.Add(n.n)
 		}
 	}
-	if got.advance != 0 {
-		f.settle(got.advance)
+	if got.Received != 0 {
+		f.settle(got.Received)
 	}
 }
 

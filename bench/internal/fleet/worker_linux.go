@@ -91,9 +91,11 @@ func (w *Worker) Await(limit time.Duration, a *Arrival) error {
 	return nil
 }
 
+// quiet is how long nothing has to come until nothing more is taken to be under way.
+const quiet = 100 * time.Millisecond
+
 // AwaitHeard waits until every client has heard something, until nothing has come for a while, or for limit.
 func (w *Worker) AwaitHeard(limit time.Duration, unheard *int) error {
-	const quiet = 100 * time.Millisecond
 	f := w.fleet
 	received, since := f.totals.received.Load(), time.Now()
 	f.wait(limit, func() bool {
@@ -105,6 +107,25 @@ func (w *Worker) AwaitHeard(limit time.Duration, unheard *int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	*unheard = f.unheard
+	return nil
+}
+
+// AwaitQuiet waits until nothing has come for a while, or for limit.
+func (w *Worker) AwaitQuiet(limit time.Duration, _ *Nothing) error {
+	f := w.fleet
+	received, since := f.totals.received.Load(), time.Now()
+	f.wait(limit, func() bool {
+		if now := f.totals.received.Load(); now != received {
+			received, since = now, time.Now()
+		}
+		return time.Since(since) > quiet
+	})
+	return nil
+}
+
+// Dismiss takes a publisher back that was heard by those who hear another one.
+func (w *Worker) Dismiss(id uint16, _ *Nothing) error {
+	w.fleet.dismiss(id)
 	return nil
 }
 
