@@ -2,10 +2,10 @@ GO      ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZ    ?= 60s
 
-.PHONY: build run test test-scale fuzz lint clean
+.PHONY: build run test test-scale peers compare growth growth-guest fuzz lint clean
 
-build: ## bin/crier
-	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/crier ./cmd/crier
+build: ## bin/crier, the node, and bin/bench, the load generator
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/crier ./cmd/bench
 
 run: build ## a node on 127.0.0.1:8888
 	bin/crier serve
@@ -15,6 +15,23 @@ test: build lint ## every test there is, with the race detector; each benchmark 
 
 test-scale: ## 15,000 connections, a broadcast to all, again and again; wants the machine for itself
 	CRIER_SCALE=1 $(GO) test -count 1 -timeout 10m -run TestScale -v ./bench
+
+peers: ## bin/peers: the other servers to compare with
+	$(GO) -C bench/peers build -trimpath -o $(CURDIR)/bin/peers/ ./...
+
+compare: build peers ## Crier beside other servers, in less than 15 minutes: docs/benchmarks.md and README.md; wants the machine for itself
+	$(GO) build -trimpath -o bin/compare ./bench/compare
+	bin/compare --readme README.md $(COMPARE)
+
+growth: build ## figures over connections, up to what descriptors allow, and 200,000 over several processes: docs/benchmarks.md
+	$(GO) build -trimpath -o bin/growth ./bench/growth
+	bin/growth $(GROWTH)
+	bin/growth nodes $(NODES)
+
+growth-guest: build ## 200,000 connections in one process, in user-mode Linux (N=… for fewer); half an hour at most
+	$(GO) build -trimpath -o bin/growth ./bench/growth
+	bench/guest.sh bin/guest.json || test -e bin/guest.json
+	bin/growth guest bin/guest.json
 
 fuzz: ## every fuzz target for FUZZ (60s)
 	@for p in $$($(GO) list ./...); do \

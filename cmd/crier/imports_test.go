@@ -15,6 +15,10 @@ func TestImports(t *testing.T) {
 		"crier/internal/handshake": {"net/http", "golang.org/", "github.com/", "crier/"},
 		"crier/internal/node":      {"github.com/prometheus/", "github.com/alecthomas/", "crier/internal/admin", "crier/bench"},
 		"crier/internal/chat":      {"crier/"},
+		// The generator talks TCP to a node, like any client.
+		"crier/bench":                {"crier/hub", "crier/internal/node", "crier/internal/admin", "crier/internal/handshake", "github.com/alecthomas/", "gonum.org/"},
+		"crier/bench/internal/fleet": {"crier/hub", "crier/internal/node", "crier/internal/admin", "crier/internal/handshake", "github.com/prometheus/", "gonum.org/"},
+		"crier/bench/report":         {"crier/hub", "crier/internal/", "crier/netpoll"},
 	} {
 		out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, pkg).Output()
 		if err != nil {
