@@ -29,7 +29,7 @@ type (
 		Text        bool     `help:"Send text messages instead of binary ones."`
 		Hello       []string `sep:"none" placeholder:"TEXT" help:"Text message that each client sends first; repeats."`
 		Envelope    string   `default:"{}" placeholder:"TEXT" help:"What a message is sent in: {} stands for the message (${default})."`
-		Answer      []string `sep:"none" placeholder:"A=B" help:"Answer the server's text message A with B, for servers with pings of their own; repeats. The first = that is not the first letter divides."`
+		Answer      []string `sep:"none" placeholder:"A=B" help:"Answer the server's text message A, or such a line of one, with B, for servers with pings of their own; repeats. The first = that is not the first letter divides."`
 	}
 	output struct {
 		PID     []int  `name:"pid" placeholder:"N" help:"Process of the server, to read its CPU and memory from /proc; repeats."`

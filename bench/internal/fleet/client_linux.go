@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -253,6 +254,11 @@ func (c *client) message(p []byte, op ws.OpCode, now int64, got *tally) error {
 	if c.slow {
 		return nil
 	}
+	if len(f.answers) > 0 && op == ws.OpText {
+		if answered, err := c.answer(p); answered || err != nil {
+			return err
+		}
+	}
 	if s, ok := f.checked.find(c.seen.next, p); ok {
 		c.see(s, now, got)
 		return nil
@@ -263,7 +269,7 @@ func (c *client) message(p []byte, op ws.OpCode, now int64, got *tally) error {
 		switch what {
 		case nothing:
 			if n == 0 {
-				return c.other(whole, op, got)
+				got.Other++
 			}
 			return nil
 		case garbled:
@@ -281,13 +287,21 @@ func (c *client) message(p []byte, op ws.OpCode, now int64, got *tally) error {
 	}
 }
 
-// other takes a message that is not of this run.
-func (c *client) other(p []byte, op ws.OpCode, got *tally) error {
-	if answer, ok := c.fleet.answers[string(p)]; ok && op == ws.OpText {
-		return c.write(frame.AppendMasked(nil, ws.OpText, mask(), answer))
+// answer answers what of p wants an answer: all of it, or lines of it where a server puts several messages into one frame. It reports
+// whether that was all there is.
+func (c *client) answer(p []byte) (all bool, err error) {
+	all = true
+	for line := range bytes.Lines(p) {
+		answer, ok := c.fleet.answers[string(bytes.TrimSuffix(line, []byte("\n")))]
+		if !ok {
+			all = false
+			continue
+		}
+		if err := c.write(frame.AppendMasked(nil, ws.OpText, mask(), answer)); err != nil {
+			return false, err
+		}
 	}
-	got.Other++
-	return nil
+	return all && len(p) > 0, nil
 }
 
 func (c *client) see(s stamp, now int64, got *tally) {
