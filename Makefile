@@ -11,6 +11,7 @@ run: build ## a node on 127.0.0.1:8888
 	bin/crier serve
 
 test: build lint ## every test there is, with the race detector; each benchmark once
+	$(GO) -C bench/peers test ./...
 	$(GO) test -race -timeout 10m -bench . -benchtime 1x ./...
 
 test-scale: ## 15,000 connections, a broadcast to all, again and again; wants the machine for itself
@@ -45,6 +46,8 @@ lint: ## gofmt, vet, staticcheck, govulncheck, a tidy go.mod; that it compiles e
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	$(GO) -C bench/peers mod tidy -diff
+	$(GO) -C bench/peers vet ./...
 	@out=$$($(GO) tool govulncheck ./... 2>&1) || case $$out in \
 		*'fetching vulnerabilities'*) echo 'govulncheck: NOT CHECKED, its database does not answer';; \
 		*) echo "$$out"; exit 1;; \
