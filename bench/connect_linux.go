@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"crier/bench/internal/fleet"
 	"crier/netpoll"
 )
@@ -55,53 +57,89 @@ func loopbackRange(n int) string {
 	return "127.0.0.1-" + last.String()
 }
 
+// firstFew is how many connections are opened before those that are measured, at most a tenth of all: what the first ones make a server load and
+// build up is not the price of a connection.
+const firstFew = 1000
+
+// tooFew is how many are not worth that: nothing per connection can be told of them anyway.
+const tooFew = 100
+
 // connect opens the connections.
 func (r *run) connect(ctx context.Context) error {
 	r.sampler.enter("connect")
+	few := min(r.cfg.Connections/10, firstFew) / r.cfg.Procs * r.cfg.Procs
+	if few < tooFew {
+		few = 0
+	}
+	ahead := opening{handshakes: fleet.NewHistogram()}
+	if few > 0 {
+		var err error
+		if ahead, err = r.open(ctx, same(few/r.cfg.Procs)); err != nil {
+			return err
+		}
+		if ahead.open == 0 {
+			r.result.Connect = &Connect{Wanted: r.cfg.Connections, Failed: count(ahead.failures), Seconds: ahead.took.Seconds()}
+			return r.refused(ahead.failures, r.cfg.Connections-count(ahead.failures))
+		}
+	}
 	before, known := r.settled(ctx)
-	start := time.Now()
-	opened, err := ask[fleet.Opened](ctx, r.crew, "Open", none)
+	all, err := r.open(ctx, func(i int) any { return share(r.cfg, i) })
 	if err != nil {
 		return err
 	}
-	took := time.Since(start)
 	after, _ := r.serverUsage(ctx)
-
-	c := &Connect{Wanted: r.cfg.Connections, Seconds: took.Seconds()}
+	opened := all.open - ahead.open
+	fleet.Merge(all.handshakes, ahead.handshakes.Export())
+	c := &Connect{
+		Wanted: r.cfg.Connections, Open: all.open, Failed: count(all.failures), Seconds: all.took.Seconds(),
+		PerSecond: float64(opened) / all.took.Seconds(), Handshake: latency(all.handshakes, true),
+	}
 	r.result.Connect = c
-	hist := fleet.NewHistogram()
-	var failures map[string]int
-	untried := 0
-	for _, o := range opened {
-		c.Open += o.Open
-		untried += o.Untried
-		addCounts(&failures, o.Failures)
-		fleet.Merge(hist, o.Handshakes)
-	}
-	c.Failed = count(failures)
-	c.PerSecond = float64(c.Open) / took.Seconds()
-	c.Handshake = latency(hist, true)
-	if c.Failed > 0 {
-		what := fmt.Sprintf("%d of %d connections failed: %s", c.Failed, c.Wanted, inWords(failures))
-		if untried > 0 {
-			what += fmt.Sprintf("; %d were not tried after that", untried)
-		}
-		r.problem(what, advice(failures, r.cfg))
-	}
-	if c.Open == 0 {
-		if c.Failed == 0 {
-			return fail("", "no connection was opened")
-		}
-		return errNobody
-	}
 	if known {
-		c.ServerCPU = micros(after.CPU-before.CPU, int64(c.Open))
+		c.ServerCPU = micros(after.CPU-before.CPU, int64(opened))
 		// In good order: the memory that a handshake needs for a moment is not that of a connection.
-		if at, ok := r.settled(ctx); ok {
-			c.ServerBytes = float64(at.RSS-before.RSS) / float64(c.Open)
+		if at, ok := r.settled(ctx); ok && opened > 0 {
+			c.ServerBytes = max(float64(at.RSS-before.RSS)/float64(opened), 0)
+		}
+	}
+	if c.Failed > 0 || all.untried > 0 {
+		if err := r.refused(all.failures, all.untried); c.Open == 0 {
+			return err
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// An opening is what became of the connections so far.
+type opening struct {
+	open, untried int
+	failures      map[string]int
+	took          time.Duration           // since the one before
+	handshakes    *hdrhistogram.Histogram // since the one before
+}
+
+// open has each fleet connect its clients up to some number.
+func (r *run) open(ctx context.Context, upTo func(i int) any) (opening, error) {
+	start := time.Now()
+	opened, err := ask[fleet.Opened](ctx, r.crew, "Open", upTo)
+	o := opening{took: time.Since(start), handshakes: fleet.NewHistogram()}
+	for _, part := range opened {
+		o.open += part.Open
+		o.untried += part.Untried
+		addCounts(&o.failures, part.Failures)
+		fleet.Merge(o.handshakes, part.Handshakes)
+	}
+	return o, err
+}
+
+// refused tells of connections that have failed.
+func (r *run) refused(failures map[string]int, untried int) error {
+	what := fmt.Sprintf("%d of %d connections failed: %s", count(failures), r.cfg.Connections, inWords(failures))
+	if untried > 0 {
+		what += fmt.Sprintf("; %d were not tried after that", untried)
+	}
+	r.problem(what, advice(failures, r.cfg))
+	return errNobody
 }
 
 // errNobody ends a scenario whose problem is told already.

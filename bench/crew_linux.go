@@ -90,7 +90,7 @@ func fleetConfigs(cfg *Config, t fleet.Target, run uint32) []fleet.Config {
 	configs := make([]fleet.Config, cfg.Procs)
 	first := 0
 	for i := range configs {
-		clients := (cfg.Connections - first) / (cfg.Procs - i)
+		clients := share(cfg, i)
 		configs[i] = fleet.Config{
 			First: first, Clients: clients, Target: t, Sources: cfg.Sources,
 			Connecting: max(cfg.Connecting/cfg.Procs, 1), ConnectRate: cfg.ConnectRate / float64(cfg.Procs),
@@ -106,6 +106,11 @@ func fleetConfigs(cfg *Config, t fleet.Target, run uint32) []fleet.Config {
 		first += clients
 	}
 	return configs
+}
+
+// share is how many clients process i of a run has.
+func share(cfg *Config, i int) int {
+	return cfg.Connections*(i+1)/cfg.Procs - cfg.Connections*i/cfg.Procs
 }
 
 // latest is the latest of several moments.

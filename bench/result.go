@@ -68,7 +68,8 @@ type Point struct {
 	MS         float64 `json:"ms"`
 }
 
-// Connect is how the connections came to be.
+// Connect is how the connections came to be. Of a thousand or more a tenth, but no more than a thousand, are opened first; Seconds, PerSecond and the server's figures are those of the
+// rest, so that what a server loads and builds up once is not in them.
 type Connect struct {
 	Wanted    int     `json:"wanted"`
 	Open      int     `json:"open"`

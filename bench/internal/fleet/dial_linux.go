@@ -154,23 +154,23 @@ func (f *fleet) expirer() {
 // tryAtLeast is how many handshakes have to fail before those that are not begun are given up, if nobody gets in.
 const tryAtLeast = 32
 
-// openAll dials all clients, and returns when each is in or has failed, or nobody gets in at all. It returns how many were not
-// even tried.
-func (f *fleet) openAll() (untried int) {
-	for slot := range int32(f.cfg.Clients) {
-		f.vacant <- slot
+// openAll dials the clients up to the n-th, and returns when each of them is in or has failed, or nobody gets in at all. It returns how many
+// were not even tried.
+func (f *fleet) openAll(n int) (untried int) {
+	for ; f.dialed < int32(n); f.dialed++ {
+		f.vacant <- f.dialed
 	}
 	f.wait(0, func() bool {
 		failed := f.failures.sum()
-		if f.joins == 0 && failed >= min(tryAtLeast, f.cfg.Clients) {
+		if f.joins == 0 && failed >= min(tryAtLeast, n) {
 			for ; len(f.vacant) > 0; untried++ {
 				<-f.vacant
 			}
 			return len(f.asking) == 0
 		}
-		return f.joins+failed >= f.cfg.Clients
+		return f.joins+failed >= n
 	})
-	return f.cfg.Clients - f.joins - f.failures.sum()
+	return n - f.joins - f.failures.sum()
 }
 
 // wait waits until cond, which is called with mu held, is true, for limit at most if that is not 0.

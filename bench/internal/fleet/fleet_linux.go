@@ -53,6 +53,8 @@ type fleet struct {
 	slowEnds reasons // of slow clients that were in
 	faults   reasons // of the generator's own machine
 
+	dialed int32 // slots that openAll has dialed; it belongs to that, which is called by one after the other
+
 	mu sync.Mutex
 	// Guarded by mu.
 	slots      []*client         // as many as there are to be clients; nil for one that was never dialed

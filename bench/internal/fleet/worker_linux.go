@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/rpc"
 	"time"
@@ -37,21 +38,24 @@ func (w *Worker) Make(cfg Config, _ *Nothing) (err error) {
 	return err
 }
 
-// Opened is how the handshakes of Open went.
+// Opened is how the handshakes went since the last call of Open; Open and Failures are of all.
 type Opened struct {
 	Open, Untried int
 	Handshakes    *hdrhistogram.Snapshot
 	Failures      map[string]int
-	Last          int64 // when the last client was in, on the clock
 }
 
-// Open connects the clients.
-func (w *Worker) Open(_ Nothing, o *Opened) error {
-	o.Untried = w.fleet.openAll()
-	o.Handshakes, o.Failures = w.fleet.handshakes.take(), w.fleet.failures.copy()
-	w.fleet.mu.Lock()
-	defer w.fleet.mu.Unlock()
-	o.Open, o.Last = w.fleet.open, w.fleet.lastJoin
+// Open connects the clients up to the n-th.
+func (w *Worker) Open(n int, o *Opened) error {
+	f := w.fleet
+	if n < 0 || n > f.cfg.Clients {
+		return fmt.Errorf("open %d of %d clients", n, f.cfg.Clients)
+	}
+	o.Untried = f.openAll(n)
+	o.Handshakes, o.Failures = f.handshakes.take(), f.failures.copy()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o.Open = f.open
 	return nil
 }
 
