@@ -15,10 +15,12 @@ func (r *rawSteps) chart(path string) error {
 		figure            *figure
 		times             float64
 	}{
+		{"RSS of the node, all connections idle", "", "MiB", &resident, 1.0 / (1 << 20)},
 		{"RSS per idle connection", "", "B", &memory, 1},
+		{"CPU per idle connection in a second", "", "µs", &idle, 1},
 		{"CPU per handshake", "", "µs", &handshake, 1},
 		{"connections opened", "", "/s", &connects, 1},
-		{"one message to all: deliveries", "", "M/s", &deliveries, 1e-6},
+		{"one message to all: last receiver after", "", "ms", &last, 1},
 		{"one message to all: CPU per delivery", "", "µs", &delivery, 1},
 		{"full garbage collection, per connection", "", "µs", &collectionEach, 1},
 	} {

@@ -29,6 +29,19 @@ func connect(t *turn) bench.Connect {
 	return *t.Result.Connect
 }
 
+// idleRSS is the process's memory in bytes when it was looked at last while all connections were idle.
+func idleRSS(t *turn) (rss float64) {
+	if t.Result == nil {
+		return 0
+	}
+	for _, s := range t.Result.Samples {
+		if s.Phase == "idle" {
+			rss = float64(s.ServerRSS)
+		}
+	}
+	return rss
+}
+
 func fanout(t *turn) bench.Rounds {
 	if t.Result == nil || t.Result.Fanout == nil {
 		return bench.Rounds{}
@@ -38,6 +51,7 @@ func fanout(t *turn) bench.Rounds {
 
 var (
 	memory    = figure{"RSS per idle connection", func(t *turn) (float64, bool) { return known(connect(t).ServerBytes) }, harness.Size}
+	resident  = figure{"RSS of the node", func(t *turn) (float64, bool) { return known(idleRSS(t)) }, harness.Size}
 	handshake = figure{"CPU per handshake", func(t *turn) (float64, bool) { return known(connect(t).ServerCPU) }, always(harness.Microseconds)}
 	connects  = figure{"connections opened", func(t *turn) (float64, bool) { return known(connect(t).PerSecond) }, always(harness.PerSecond)}
 	// µs of CPU in a second of doing nothing, for each connection.
@@ -93,15 +107,15 @@ func (r *rawSteps) section(chart string) string {
 		times = fmt.Sprintf("%d times, in turn", r.Cycles)
 	}
 	parts := []string{
-		fmt.Sprintf("`make growth` (`%s`, %s): one node process, messages of %d bytes, each step %s and each time in a fresh process. Flat is good, and "+
-			"less is; what a node uses by itself weighs on the first steps.",
+		fmt.Sprintf("`make growth` (`%s`, %s): one node process, messages of %d bytes, each step %s and each time in a fresh process. The node's memory grows "+
+			"along a straight line; what it uses by itself, and the collector's headroom, which grows in steps, weigh on the first figures per connection.",
 			harness.CommandLine("bin/growth", r.Args), harness.Minutes(r.Seconds), r.Size, times),
 		r.Where(r.machine()),
 	}
 	if chart != "" {
 		parts = append(parts, "![Figures over connections]("+chart[strings.LastIndexByte(chart, '/')+1:]+")")
 	}
-	parts = append(parts, "Median (least–most).", r.table(&memory, &idle, &handshake, &connects), r.table(&last, &deliveries, &delivery, &collection, &collectionEach),
+	parts = append(parts, "Median (least–most).", r.table(&resident, &memory, &idle, &handshake, &connects), r.table(&last, &deliveries, &delivery, &collection, &collectionEach),
 		"A full collection is forced over `/debug/pprof/heap?gc=1`, with all connections idle; what the profile itself costs is taken off.")
 	if lines := r.troubles(); lines != "" {
 		parts = append(parts, "Not all went well; the figures are of what did:", lines)
@@ -218,6 +232,9 @@ func connectFacts(r *bench.Result) [][]string {
 	}
 	if s := r.Server; s != nil {
 		rows = append(rows, []string{"RSS in all, at the most", harness.Bytes(float64(s.RSSPeak))})
+	}
+	if g := r.Generator; g.RSS > 0 {
+		rows = append(rows, []string{"RSS of the generator", harness.Bytes(float64(g.RSS))})
 	}
 	return rows
 }
