@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"crier/bench/internal/fleet"
 )
 
 // MinSize is the size in bytes of what every message carries, and so of the smallest message.
-const MinSize = 36
+const MinSize = fleet.MinSize
 
 // Scenarios are all there are.
 var Scenarios = []string{ScenarioIdle, ScenarioFanout, ScenarioBurst, ScenarioRate, ScenarioSlow, ScenarioStorm, ScenarioSurvey, ScenarioLimit}
@@ -52,6 +54,7 @@ func (c Config) Filled() (Config, error) {
 	}
 	wrong(!slices.Contains(Scenarios, c.Scenario), "scenario %q: want one of %s", c.Scenario, strings.Join(Scenarios, ", "))
 	wrong(c.Scenario == ScenarioLimit && c.URL != "", "limit measures no server: it takes no URL")
+	wrong(c.Scenario == ScenarioLimit && (len(c.PIDs) > 0 || c.Metrics != ""), "limit measures its own write loop: it takes no pid and no metrics")
 	wrong(c.Connections < 1, "connections: %d: want at least 1", c.Connections)
 	wrong(c.Procs < 1 || c.Procs > c.Connections, "procs: %d: want 1 to the number of connections", c.Procs)
 	wrong(c.Connecting < 1, "connecting: %d: want at least 1", c.Connecting)
@@ -61,12 +64,13 @@ func (c Config) Filled() (Config, error) {
 	wrong(c.Hold < 0, "hold: %v: want more than 0", c.Hold)
 	wrong(c.Rounds < 1, "rounds: %d: want at least 1", c.Rounds)
 	wrong(c.Bursts < 1, "burst-rounds: %d: want at least 1", c.Bursts)
-	wrong(c.Batch < 1 || c.Batch*c.Size > 64<<20, "batch: %d messages of %d bytes: want 1 or more, and at most 64 MiB", c.Batch, c.Size)
-	wrong(c.Rate < 0 || c.Rate > 1e6, "rate: %v: want more than 0 and at most a million messages a second", c.Rate)
+	bursts := slices.Contains([]string{ScenarioBurst, ScenarioSurvey, ScenarioLimit}, c.Scenario)
+	wrong(bursts && (c.Batch < 1 || c.Batch > 64<<20/max(c.Size, 1)), "batch: %d messages of %d bytes: want 1 or more, and at most 64 MiB", c.Batch, c.Size)
+	wrong(!(c.Rate > 0 && c.Rate <= 1e6), "rate: %v: want more than 0 and at most a million messages a second", c.Rate)
 	wrong(c.Duration < 0 || c.Rate > 0 && c.Rate*c.Duration.Seconds() < 1, "duration: %v at %v messages a second: want time for one message at least", c.Duration, c.Rate)
-	wrong(c.Slow < 0 || c.Slow >= 100, "slow: %v: want more than 0 and less than 100 percent", c.Slow)
-	wrong(c.Stay < 0 || c.Stay >= 100, "stay: %v: want more than 0 and less than 100 percent", c.Stay)
-	wrong(c.Churn > 1e5, "churn: %v: want at most 100000 connections a second", c.Churn)
+	wrong(!(c.Slow > 0 && c.Slow < 100), "slow: %v: want more than 0 and less than 100 percent", c.Slow)
+	wrong(!(c.Stay > 0 && c.Stay < 100), "stay: %v: want more than 0 and less than 100 percent", c.Stay)
+	wrong(!(c.Churn <= 1e5), "churn: %v: want at most 100000 connections a second", c.Churn)
 	wrong(c.Patience < 0, "patience: %v: want more than 0", c.Patience)
 	wrong(len(c.PIDs) > 0 && c.Metrics != "", "the server's figures come from its pid or from its metrics: not both")
 	if len(errs) > 0 {

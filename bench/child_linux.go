@@ -3,7 +3,9 @@ package bench
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"strconv"
+	"syscall"
 
 	"crier/bench/internal/fleet"
 )
@@ -18,6 +20,7 @@ const (
 func Child(args []string) error {
 	switch {
 	case len(args) == 1 && args[0] == childFleet:
+		signal.Ignore(syscall.SIGPIPE) // a parent that is interrupted does not wait for all answers
 		fleet.Serve(fleet.Stdio{ReadCloser: os.Stdin, WriteCloser: os.Stdout})
 		return nil
 	case len(args) == 3 && args[0] == childBare:

@@ -20,15 +20,22 @@ const spareDescriptors = 64
 
 // preflight refuses what this machine cannot do.
 func preflight(cfg *Config) error {
-	_, limit, err := netpoll.Descriptors()
+	used, limit, err := netpoll.Descriptors()
 	if err != nil {
 		return err
 	}
+	limit -= used
 	each := (cfg.Connections+cfg.Procs-1)/cfg.Procs + spareDescriptors
 	if each > limit {
-		procs := (cfg.Connections + limit - spareDescriptors - 1) / max(limit-spareDescriptors, 1)
-		return badConfig("%d connections in %s need %d descriptors in each, and %d are allowed: allow more (ulimit -n %d), or use more processes (--procs %d)",
-			cfg.Connections, plural(int64(cfg.Procs), "process", "processes"), each, limit, each, procs)
+		more := ""
+		if room := limit - spareDescriptors; room > 0 {
+			more = fmt.Sprintf(", or use more processes (--procs %d)", (cfg.Connections+room-1)/room)
+		}
+		return badConfig("%d connections in %s need %d descriptors in each, and %d are free: allow more (ulimit -n %d)%s",
+			cfg.Connections, plural(int64(cfg.Procs), "process", "processes"), each, limit, each+used, more)
+	}
+	if need := cfg.Connections + spareDescriptors; cfg.Scenario == ScenarioLimit && need > limit {
+		return badConfig("the write loop is one process, and needs %d descriptors; %d are free: allow more (ulimit -n %d)", need, limit, need+used)
 	}
 	ports := localPorts()
 	if sources := max(len(cfg.Sources), 1); ports > 0 && cfg.Connections > ports*sources {
@@ -64,6 +71,9 @@ const firstFew = 1000
 // tooFew is how many are not worth that: nothing per connection can be told of them anyway.
 const tooFew = 100
 
+// enough is how many connections it takes to tell the memory of one: less drowns in what a process does anyway.
+const enough = 500
+
 // connect opens the connections.
 func (r *run) connect(ctx context.Context) error {
 	r.sampler.enter("connect")
@@ -87,18 +97,18 @@ func (r *run) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	after, _ := r.serverUsage(ctx)
-	opened := all.open - ahead.open
+	after, ok := r.serverUsage(ctx)
+	opened := max(all.open-ahead.open, 0)
 	fleet.Merge(all.handshakes, ahead.handshakes.Export())
 	c := &Connect{
 		Wanted: r.cfg.Connections, Open: all.open, Failed: count(all.failures), Seconds: all.took.Seconds(),
 		PerSecond: float64(opened) / all.took.Seconds(), Handshake: latency(all.handshakes, true),
 	}
 	r.result.Connect = c
-	if known {
+	if known && ok {
 		c.ServerCPU = micros(after.CPU-before.CPU, int64(opened))
 		// In good order: the memory that a handshake needs for a moment is not that of a connection.
-		if at, ok := r.settled(ctx); ok && opened > 0 {
+		if at, ok := r.settled(ctx); ok && opened >= enough {
 			c.ServerBytes = max(float64(at.RSS-before.RSS)/float64(opened), 0)
 		}
 	}
@@ -157,6 +167,8 @@ func advice(failures map[string]int, cfg *Config) string {
 		{"nobody listens", "is the server running, and is " + cfg.URL + " its address?"},
 		{"no free descriptor", "allow more (ulimit -n), or use more processes (--procs)"},
 		{"no free port", "use more addresses of this machine (--source; on loopback 127.0.0.1-127.0.0.9)"},
+		{"a page, no WebSocket", "is the path of the URL right?"},
+		{"without an answer", "is " + cfg.URL + " the address of a WebSocket server, and its path right?"},
 		{"no HTTP server", "is " + cfg.URL + " the address of a WebSocket server?"},
 		{" 503 ", "the server is full: it may have a limit of its own, or too few descriptors (ulimit -n, for the server)"},
 		{" 429 ", "the server bounds connections per address or second: use more addresses (--source), or connect slower (--connect-rate)"},

@@ -12,7 +12,10 @@ import (
 )
 
 // A crew is the fleets of a run, one in this process or several in children.
-type crew struct{ fleets []*fleet.Remote }
+type crew struct {
+	fleets []*fleet.Remote
+	own    *processes // the generator's
+}
 
 // newCrew makes the fleets that c wants: configs has one for each.
 func newCrew(ctx context.Context, command []string, configs []fleet.Config) (*crew, error) {
@@ -27,6 +30,12 @@ func newCrew(ctx context.Context, command []string, configs []fleet.Config) (*cr
 			return nil, errors.Join(err, c.close())
 		}
 		c.fleets = append(c.fleets, f)
+	}
+	c.own = &processes{pids: []int{os.Getpid()}}
+	for _, f := range c.fleets {
+		if pid := f.PID(); pid != os.Getpid() {
+			c.own.pids = append(c.own.pids, pid)
+		}
 	}
 	if _, err := ask[fleet.Nothing](ctx, c, "Make", func(i int) any { return configs[i] }); err != nil {
 		return nil, errors.Join(err, c.close())
@@ -65,19 +74,12 @@ func same(v any) func(int) any { return func(int) any { return v } }
 func none(int) any { return fleet.Nothing{} }
 
 // usage is what the generator's own processes have used.
-func (c *crew) usage() (sum usage, err error) {
-	pids := map[int]bool{os.Getpid(): true}
-	for _, f := range c.fleets {
-		pids[f.PID()] = true
-	}
-	var all processes
-	for pid := range pids {
-		all = append(all, pid)
-	}
-	if sum, err = all.read(context.Background()); err != nil {
+func (c *crew) usage() (usage, error) {
+	u, err := c.own.read(context.Background())
+	if err != nil {
 		return usage{}, fmt.Errorf("the generator's own figures: %w", err)
 	}
-	return sum, nil
+	return u, nil
 }
 
 // fleetConfigs gives each process of a run its part.
@@ -111,14 +113,6 @@ func fleetConfigs(cfg *Config, t fleet.Target, run uint32) []fleet.Config {
 // share is how many clients process i of a run has.
 func share(cfg *Config, i int) int {
 	return cfg.Connections*(i+1)/cfg.Procs - cfg.Connections*i/cfg.Procs
-}
-
-// latest is the latest of several moments.
-func latest(moments ...int64) (last int64) {
-	for _, m := range moments {
-		last = max(last, m)
-	}
-	return last
 }
 
 // pause waits, or until ctx is done.

@@ -10,7 +10,7 @@ import (
 func subtract(now, before *hdrhistogram.Histogram) *hdrhistogram.Histogram {
 	n := now.Export()
 	for i, c := range before.Export().Counts {
-		n.Counts[i] -= c
+		n.Counts[i] = max(n.Counts[i]-c, 0) // it may have been taken meanwhile
 	}
 	return hdrhistogram.Import(n)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
@@ -24,24 +25,39 @@ type meter interface {
 }
 
 // processes is a meter of processes on this machine.
-type processes []int
+type processes struct {
+	pids []int
 
-func (p processes) pace() time.Duration { return 250 * time.Millisecond }
+	mu   sync.Mutex
+	used map[string]time.Duration // guarded by mu; by each thread that was ever seen, so that one that ends is not forgotten
+}
 
-func (p processes) still() int64 { return 64 << 10 }
+func (p *processes) pace() time.Duration { return 250 * time.Millisecond }
 
-func (p processes) read(context.Context) (sum usage, err error) {
-	for _, pid := range p {
-		cpu, err := CPU(pid)
+func (p *processes) still() int64 { return 64 << 10 }
+
+func (p *processes) read(context.Context) (sum usage, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.used == nil {
+		p.used = make(map[string]time.Duration)
+	}
+	for _, pid := range p.pids {
+		used, err := threads(pid)
 		if err != nil {
 			return usage{}, err
+		}
+		for thread, t := range used {
+			p.used[thread] = max(p.used[thread], t)
 		}
 		rss, err := RSS(pid)
 		if err != nil {
 			return usage{}, err
 		}
-		sum.CPU += cpu
 		sum.RSS += rss
+	}
+	for _, t := range p.used {
+		sum.CPU += t
 	}
 	return sum, nil
 }
@@ -87,7 +103,7 @@ func newMeter(ctx context.Context, c *Config) (meter, error) {
 	var m meter
 	switch {
 	case len(c.PIDs) > 0:
-		m = processes(c.PIDs)
+		m = &processes{pids: c.PIDs}
 	case c.Metrics != "":
 		m = scrape{c.Metrics}
 	default:

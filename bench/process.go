@@ -9,14 +9,27 @@ import (
 	"time"
 )
 
-// CPU returns the processor time that all threads of a process have used, in user space and in the kernel. It adds
-// up nanoseconds from the scheduler; /proc/PID/stat would count ticks of 10 ms.
+// CPU returns the processor time that all threads of a process have used, in user space and in the kernel, without those that have ended. It
+// adds up nanoseconds from the scheduler; /proc/PID/stat would count ticks of 10 ms.
 func CPU(pid int) (time.Duration, error) {
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	if err != nil || len(files) == 0 {
-		return 0, fmt.Errorf("no threads of process %d to be seen", pid)
+	used, err := threads(pid)
+	if err != nil {
+		return 0, err
 	}
 	var sum time.Duration
+	for _, t := range used {
+		sum += t
+	}
+	return sum, nil
+}
+
+// threads returns what each thread of a process has used.
+func threads(pid int) (map[string]time.Duration, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("no threads of process %d to be seen", pid)
+	}
+	used := make(map[string]time.Duration, len(files))
 	for _, f := range files {
 		b, err := os.ReadFile(f)
 		if err != nil {
@@ -25,11 +38,11 @@ func CPU(pid int) (time.Duration, error) {
 		ns, _, _ := strings.Cut(string(b), " ")
 		n, err := strconv.ParseInt(ns, 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", f, err)
+			return nil, fmt.Errorf("%s: %w", f, err)
 		}
-		sum += time.Duration(n)
+		used[f] = time.Duration(n)
 	}
-	return sum, nil
+	return used, nil
 }
 
 // RSS returns the resident memory of a process in bytes.

@@ -174,7 +174,7 @@ type Generator struct {
 // Sample is the state of the run at one moment.
 type Sample struct {
 	At           float64 `json:"at"`    // s since the start
-	Phase        string  `json:"phase"` // connect, idle, fanout, burst, stream, storm
+	Phase        string  `json:"phase"` // connect, idle, warm-up, fanout, burst, stream or storm
 	Connections  int     `json:"connections"`
 	Deliveries   int64   `json:"deliveries"`    // since the start
 	P50          float64 `json:"p50,omitempty"` // ms, of the deliveries since the sample before

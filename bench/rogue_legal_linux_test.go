@@ -15,8 +15,7 @@ func TestRogueLegal(t *testing.T) {
 		name  string
 		b     rogue.Behaviour
 		cfg   bench.Config
-		other int  // messages of others
-		vain  bool // it takes so long that another publisher is looked for, in vain: what that one says is nobody's
+		other int // messages of others
 	}{
 		{name: "correct"},
 		{name: "text", cfg: bench.Config{Text: true}},
@@ -39,8 +38,8 @@ func TestRogueLegal(t *testing.T) {
 		{name: "crumbs", b: rogue.Behaviour{Wire: rogue.Wire{Crumbs: true}}},
 		{name: "crumbs of everything", b: rogue.Behaviour{Wire: rogue.Wire{Crumbs: true, Ping: true, Fragment: 50, Gather: 2, Before: "("}}},
 		{name: "a late join", b: rogue.Behaviour{JoinAfter: 100 * time.Millisecond}},
-		{name: "a very late join", b: rogue.Behaviour{JoinAfter: 2500 * time.Millisecond}, vain: true},
-		{name: "the first message takes its time", b: rogue.Behaviour{Fault: rogue.Fault{Do: rogue.Pause, At: 1, For: 2500 * time.Millisecond}}, vain: true},
+		{name: "a very late join", b: rogue.Behaviour{JoinAfter: 2500 * time.Millisecond}},
+		{name: "the first message takes its time", b: rogue.Behaviour{Fault: rogue.Fault{Do: rogue.Pause, At: 1, For: 2500 * time.Millisecond}}},
 		{name: "the first messages are missed", b: rogue.Behaviour{Miss: 2}},
 		{
 			name: "pings of its own", b: rogue.Behaviour{Ask: 2 * time.Second},
@@ -58,11 +57,7 @@ func TestRogueLegal(t *testing.T) {
 				blames(t, res)
 				tallied(t, res, tally{other: tt.other})
 				c := s.Counts()
-				if tt.vain {
-					if tally := res.Tally; tally.Sent >= int64(c.Messages) || tally.Received >= int64(c.Due) || tally.Received > tally.Sent*members {
-						t.Errorf("%+v, of %d messages", tally, c.Messages)
-					}
-				} else if tt.b.Miss == 0 && tt.b.JoinAfter == 0 {
+				if tt.b.Miss == 0 && tt.b.JoinAfter == 0 {
 					complete(t, s, res, 0)
 				} else if res.Tally.Received != int64(c.Due-c.Missed) {
 					t.Errorf("%d deliveries came, want %d", res.Tally.Received, c.Due-c.Missed)

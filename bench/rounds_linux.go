@@ -35,10 +35,10 @@ func (r *run) survey(ctx context.Context) error {
 	if err := r.idle(ctx); err != nil {
 		return err
 	}
-	return r.limit(ctx)
+	return r.fanoutAndBurst(ctx)
 }
 
-func (r *run) limit(ctx context.Context) (err error) {
+func (r *run) fanoutAndBurst(ctx context.Context) (err error) {
 	if err := r.warmUp(ctx); err != nil {
 		return err
 	}
@@ -52,31 +52,17 @@ func (r *run) limit(ctx context.Context) (err error) {
 // round has every publisher send n messages, and waits until all have come. It returns the time from the first send to the last
 // delivery, and how many deliveries that were.
 func (r *run) round(ctx context.Context, n int) (took time.Duration, deliveries int64, err error) {
-	first := r.seq + 1
-	r.seq += uint64(n)
-	r.sent += int64(n * r.publishers)
-	if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq})); err != nil {
+	start, err := r.send(ctx, n)
+	if err != nil {
 		return 0, 0, err
-	}
-	sent, err := ask[int64](ctx, r.crew, "Send", same(fleet.Round{First: first, N: n}))
-	if err != nil { // what was not sent is not due
-		r.seq, r.sent = first-1, r.sent-int64(n*r.publishers)
-		_, e := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq}))
-		return 0, 0, errors.Join(err, e)
 	}
 	arrivals, err := ask[fleet.Arrival](ctx, r.crew, "Await", same(r.cfg.Patience))
 	if err != nil {
 		return 0, 0, err
 	}
-	start, end := int64(0), int64(0)
-	for _, s := range sent {
-		if s != 0 && (start == 0 || s < start) {
-			start = s
-		}
-	}
-	var missing, members int64
+	var end, missing, members int64
 	for _, a := range arrivals {
-		end = latest(end, a.At)
+		end = max(end, a.At)
 		missing += a.Missing
 		members += int64(a.Members)
 	}
@@ -87,15 +73,37 @@ func (r *run) round(ctx context.Context, n int) (took time.Duration, deliveries 
 	if members == 0 {
 		return 0, 0, fail("its log may say why", "no connection is left")
 	}
-	return time.Duration(end - start), members * int64(n), nil
+	return time.Duration(max(end-start, 0)), members * int64(n), nil
+}
+
+// send has every publisher send n messages, after everybody knows that they are due. It returns when the first of them began.
+func (r *run) send(ctx context.Context, n int) (start int64, err error) {
+	first := r.seq + 1
+	r.seq += uint64(n)
+	r.sent += int64(n * r.publishers)
+	if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq})); err != nil {
+		return 0, err
+	}
+	sent, err := ask[int64](ctx, r.crew, "Send", same(fleet.Round{First: first, N: n}))
+	if err != nil { // what was not sent is not due
+		r.seq, r.sent = first-1, r.sent-int64(n*r.publishers)
+		ctx, cancel := r.afterwards(ctx)
+		defer cancel()
+		_, e := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq}))
+		return 0, errors.Join(err, e)
+	}
+	for _, s := range sent {
+		if s != 0 && (start == 0 || s < start) {
+			start = s
+		}
+	}
+	return start, nil
 }
 
 // rounds has rounds of batch messages each.
 func (r *run) rounds(ctx context.Context, phase string, batch, n int) (*Rounds, error) {
 	r.sampler.enter(phase)
-	if _, err := ask[hdrhistogram.Snapshot](ctx, r.crew, "TakeDeliveries", none); err != nil {
-		return nil, err
-	}
+	r.takeDeliveries(ctx)
 	res := &Rounds{Batch: batch}
 	before, known := r.serverUsage(ctx)
 	own, err := r.crew.usage()
@@ -111,7 +119,7 @@ func (r *run) rounds(ctx context.Context, phase string, batch, n int) (*Rounds, 
 		}
 		res.Rounds++
 		res.Deliveries += deliveries
-		_ = last.RecordValue(max(took.Microseconds(), 1))
+		fleet.Record(last, took, 1)
 		speeds = append(speeds, float64(deliveries)/max(took, 1).Seconds())
 		if r.cfg.Pause > 0 && res.Rounds < n {
 			if err = pause(ctx, r.cfg.Pause); err != nil {
@@ -125,19 +133,26 @@ func (r *run) rounds(ctx context.Context, phase string, batch, n int) (*Rounds, 
 	if after, err := r.crew.usage(); err == nil {
 		res.GeneratorCPU = micros(after.CPU-own.CPU, res.Deliveries)
 	}
-	snapshots, _ := ask[hdrhistogram.Snapshot](ctx, r.crew, "TakeDeliveries", none)
-	each := fleet.NewHistogram()
-	for i := range snapshots {
-		if len(snapshots[i].Counts) > 0 {
-			fleet.Merge(each, &snapshots[i])
-		}
-	}
-	res.Each, res.Last = latency(each, true), latency(last, true)
+	res.Each, res.Last = latency(r.takeDeliveries(ctx), true), latency(last, true)
 	if len(speeds) > 0 {
 		slices.Sort(speeds)
 		res.PerSecond = speeds[len(speeds)/2]
 	}
 	return res, err
+}
+
+// takeDeliveries returns the times of the deliveries since it was called last. Those of a fleet that does not answer are missing.
+func (r *run) takeDeliveries(ctx context.Context) *hdrhistogram.Histogram {
+	ctx, cancel := r.afterwards(ctx)
+	defer cancel()
+	h := fleet.NewHistogram()
+	snapshots, _ := ask[hdrhistogram.Snapshot](ctx, r.crew, "TakeDeliveries", none)
+	for i := range snapshots {
+		if len(snapshots[i].Counts) > 0 {
+			fleet.Merge(h, &snapshots[i])
+		}
+	}
+	return h
 }
 
 // warmUp sends rounds until every client has heard a message, so that from then on all is due. Who hears nothing of the publishers there
@@ -147,8 +162,9 @@ func (r *run) warmUp(ctx context.Context) error {
 	if err := r.elect(ctx); err != nil {
 		return err
 	}
-	oneRoom := false
-	unheard, since := r.cfg.Connections+1, time.Now()
+	oneRoom, alone := false, 0
+	unheard, heardSince, electedSince := r.cfg.Connections, time.Now(), time.Now()
+	fresh := true // the publisher that was elected last has not been heard yet
 	for round := 0; ; round++ {
 		now, err := r.probe(ctx)
 		if err != nil {
@@ -164,30 +180,40 @@ func (r *run) warmUp(ctx context.Context) error {
 				continue
 			}
 		}
+		if now < unheard {
+			if fresh && now == unheard-1 && unheard > 1 {
+				alone++
+			}
+			unheard, heardSince, fresh = now, time.Now(), false
+		}
 		switch {
-		case now == 0 && round+1 >= r.cfg.Warmup:
-			return r.awaitAll(ctx, r.cfg.Patience)
-		case now < unheard:
-			unheard, since = now, time.Now()
-		case time.Since(since) > r.cfg.Patience:
+		case now == 0:
+			if err := r.awaitAll(ctx, r.cfg.Patience); err != nil {
+				return err
+			}
+			for ; round+1 < r.cfg.Warmup; round++ {
+				if _, _, err := r.round(ctx, 1); err != nil {
+					return err
+				}
+			}
+			return nil
+		case time.Since(heardSince) > r.cfg.Patience:
 			return r.unheard(unheard)
-		case !oneRoom && time.Since(since) > islandAfter && r.publishers < maxPublishers:
+		case alone > 1:
+			return fail("the server sends back what it gets, but not to the others; this generator wants a server where what anyone sends goes to everyone",
+				"clients hear only what they say themselves")
+		case !oneRoom && !fresh && time.Since(heardSince) > islandAfter && time.Since(electedSince) > islandAfter && r.publishers < maxPublishers:
 			if err := r.elect(ctx); err != nil {
 				return r.unheard(unheard)
 			}
-			since = time.Now()
+			fresh, electedSince = true, time.Now()
 		}
 	}
 }
 
-// probe sends one message and returns how many have heard nothing yet when that has come.
+// probe sends one message and returns how many have heard nothing yet when nothing more comes.
 func (r *run) probe(ctx context.Context) (unheard int, err error) {
-	r.seq++
-	r.sent += int64(r.publishers)
-	if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq})); err != nil {
-		return 0, err
-	}
-	if _, err := ask[int64](ctx, r.crew, "Send", same(fleet.Round{First: r.seq, N: 1})); err != nil {
+	if _, err := r.send(ctx, 1); err != nil {
 		return 0, err
 	}
 	counts, err := ask[int](ctx, r.crew, "AwaitHeard", same(r.cfg.Patience))

@@ -84,10 +84,12 @@ type run struct {
 	result     *Result
 	sampler    *sampler
 	publishers int
-	elected    uint64 // seq when the last of them was elected
-	seq        uint64 // of the last message sent; each publisher has its own, all alike
-	sent       int64  // by all publishers
-	first      usage  // of the server, at the start
+	flow       fleet.Flow // the last
+	broken     bool       // a process of the generator has ended before its time
+	elected    uint64     // seq when the last of them was elected
+	seq        uint64     // of the last message sent; each publisher has its own, all alike
+	sent       int64      // by all publishers
+	first      usage      // of the server, at the start
 	ownFirst   usage
 }
 
@@ -100,20 +102,35 @@ func (r *run) do(ctx context.Context) {
 	if err == nil {
 		err = map[string]func(context.Context) error{
 			ScenarioIdle: r.idle, ScenarioFanout: r.fanout, ScenarioBurst: r.burst, ScenarioRate: r.rate,
-			ScenarioSlow: r.slow, ScenarioStorm: r.storm, ScenarioSurvey: r.survey, ScenarioLimit: r.limit,
+			ScenarioSlow: r.slow, ScenarioStorm: r.storm, ScenarioSurvey: r.survey, ScenarioLimit: r.fanoutAndBurst,
 		}[r.cfg.Scenario](ctx)
 	}
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		r.problem("interrupted", "what was found until then is kept")
-	case err != nil && err != errNobody: // who is nobody has been told
-		var p *failure
-		if !errors.As(err, &p) {
-			p = &failure{Problem{What: err.Error()}}
-		}
-		r.result.Problems = append(r.result.Problems, p.Problem)
+	} else if err != nil && err != errNobody { // who is nobody has been told
+		r.failed(err)
 	}
-	r.settle()
+	r.settle(err != nil)
+}
+
+// failed tells of what has ended the scenario, each part of it.
+func (r *run) failed(err error) {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range all.Unwrap() {
+			r.failed(e)
+		}
+		return
+	}
+	var p *failure
+	if !errors.As(err, &p) {
+		p = &failure{Problem{What: err.Error()}}
+	}
+	r.result.Problems = append(r.result.Problems, p.Problem)
+}
+
+// afterwards is for what is to be asked even when ctx is over.
+func (r *run) afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Patience+30*time.Second)
 }
 
 // A failure is a problem that ends the scenario.
@@ -142,13 +159,21 @@ func (r *run) serverUsage(ctx context.Context) (usage, bool) {
 	return u, err == nil
 }
 
-// settle adds everything up, whatever has happened before.
-func (r *run) settle() {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+// settle adds everything up, whatever has happened before. After a failure it lets come what is under way.
+func (r *run) settle(failed bool) {
+	ctx, cancel := r.afterwards(context.Background())
 	defer cancel()
 	samples := r.sampler.stop()
+	if failed {
+		_, err := ask[fleet.Arrival](ctx, r.crew, "Await", same(min(r.cfg.Patience, 2*time.Second)))
+		r.broken = err != nil
+	}
 	res := r.result
 	last, known := r.serverUsage(ctx)
+	if !known && r.meter != nil {
+		r.problem("the server's figures cannot be read any more", "has it ended?")
+		last, known = r.sampler.server, r.sampler.server.RSS > 0
+	}
 	if known {
 		res.Server = &Server{
 			Source: "pid", Processes: max(len(r.cfg.PIDs), 1), CPUSeconds: (last.CPU - r.first.CPU).Seconds(),
@@ -160,8 +185,6 @@ func (r *run) settle() {
 		for _, s := range samples {
 			res.Server.RSSPeak = max(res.Server.RSSPeak, s.ServerRSS)
 		}
-	} else if r.meter != nil {
-		r.problem("the server's figures cannot be read any more", "has it ended?")
 	}
 	if own, err := r.crew.usage(); err == nil {
 		res.Generator = Generator{CPUSeconds: (own.CPU - r.ownFirst.CPU).Seconds(), RSS: own.RSS}
@@ -177,7 +200,7 @@ func (r *run) settle() {
 
 // tally asks all clients what they got.
 func (r *run) tally(ctx context.Context) {
-	sums, err := ask[fleet.Sum](ctx, r.crew, "Sum", none)
+	sums, err := ask[fleet.Sum](ctx, r.crew, "Sum", same(!r.broken))
 	if err != nil {
 		r.problem(fmt.Sprintf("not all clients can be asked what they got: %v", err), "")
 	}
@@ -214,7 +237,7 @@ func (r *run) tally(ctx context.Context) {
 		}
 	}
 	if t.Ended > 0 {
-		r.problem(fmt.Sprintf("the server ended %d of %d connections: %s", t.Ended, r.result.Setup.Connections, inWords(endings)), "its log may say why")
+		r.problem(fmt.Sprintf("the server ended %d of %d connections: %s", t.Ended, r.result.Setup.Connections, inWords(endings)), endingAdvice(endings))
 	}
 	if len(faults) > 0 {
 		r.problem(fmt.Sprintf("the generator's own machine: %s", inWords(faults)), "")
@@ -222,6 +245,16 @@ func (r *run) tally(ctx context.Context) {
 	if t.Other > 0 {
 		r.note("%d messages were not of this run: the server's own, or somebody else's", t.Other)
 	}
+}
+
+// endingAdvice is what to do about connections that the server has ended.
+func endingAdvice(endings map[string]int) string {
+	for why := range endings {
+		if strings.HasPrefix(why, "closed with 1009") {
+			return "--size is more than it takes"
+		}
+	}
+	return "its log may say why"
 }
 
 // inWords tells the most frequent reasons.

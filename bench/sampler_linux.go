@@ -22,6 +22,7 @@ type sampler struct {
 	mu      sync.Mutex
 	phase   string // guarded by mu
 	samples []Sample
+	server  usage // the last that was read; for stop's caller
 }
 
 func startSampler(ctx context.Context, r *run) *sampler {
@@ -92,6 +93,7 @@ func (s *sampler) loop(ctx context.Context) {
 		sample.ServerRSS, sample.ServerCPU = last.ServerRSS, last.ServerCPU
 		if s.r.meter != nil && now.Sub(before.serverAt) >= s.r.meter.pace()*9/10 {
 			if u, ok := s.r.serverUsage(ctx); ok {
+				s.server = u
 				sample.ServerRSS = u.RSS
 				sample.ServerCPU = (u.CPU - before.server.CPU).Seconds() / now.Sub(before.serverAt).Seconds()
 				before.server, before.serverAt = u, now

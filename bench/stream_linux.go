@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"crier/bench/internal/fleet"
 )
 
@@ -17,24 +15,18 @@ func (r *run) rate(ctx context.Context) error {
 	return r.stream(ctx, "stream", nil)
 }
 
-// stream sends messages at the rate that is wanted, and does something beside.
+// stream sends messages at the rate that is wanted, and does something beside. Whatever goes wrong, what was found is kept.
 func (r *run) stream(ctx context.Context, phase string, beside func(ctx context.Context) error) error {
 	r.sampler.enter(phase)
-	if _, err := ask[hdrhistogram.Snapshot](ctx, r.crew, "TakeDeliveries", none); err != nil {
-		return err
-	}
 	clock, err := fleet.NewClock()
 	if err != nil {
 		return err
 	}
-	states, err := ask[fleet.State](ctx, r.crew, "Look", none)
+	had, err := r.received(ctx)
 	if err != nil {
 		return err
 	}
-	had := int64(0)
-	for _, s := range states {
-		had += s.Received
-	}
+	r.takeDeliveries(ctx)
 	before, known := r.serverUsage(ctx)
 	own, err := r.crew.usage()
 	if err != nil {
@@ -43,9 +35,9 @@ func (r *run) stream(ctx context.Context, phase string, beside func(ctx context.
 
 	const soon = 100 * time.Millisecond // everybody has to know before it begins
 	count := uint64(r.cfg.Rate * r.cfg.Duration.Seconds())
-	flow := fleet.Flow{First: r.seq + 1, Start: clock.Now() + int64(soon), Interval: time.Duration(float64(time.Second) / r.cfg.Rate)}
-	r.seq += count
-	if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq, Flow: flow})); err != nil {
+	r.flow = fleet.Flow{First: r.seq + 1, Start: clock.Now() + int64(soon), Interval: time.Duration(float64(time.Second) / r.cfg.Rate)}
+	last := r.seq + count
+	if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: last, Flow: r.flow})); err != nil {
 		return err
 	}
 	result := make(chan error, 1)
@@ -54,57 +46,66 @@ func (r *run) stream(ctx context.Context, phase string, beside func(ctx context.
 	} else {
 		result <- nil
 	}
-	streamed, err := ask[fleet.Streamed](ctx, r.crew, "Stream", same(fleet.Streaming{Flow: flow, Count: count}))
-	if err = errors.Join(<-result, err); err != nil {
-		return err
-	}
+	// An interrupted run sends no more, and settles what was sent.
+	later := context.WithoutCancel(ctx)
+	stop := context.AfterFunc(ctx, func() {
+		_, _ = ask[fleet.Nothing](later, r.crew, "Halt", none)
+	})
+	streamed, err := ask[fleet.Streamed](later, r.crew, "Stream", same(fleet.Streaming{Flow: r.flow, Count: count}))
+	stop()
+	err = errors.Join(<-result, err)
 	late := fleet.NewHistogram()
 	sent := count
 	for _, s := range streamed {
-		if s.Delays != nil {
-			fleet.Merge(late, s.Delays)
+		if s.Delays == nil {
+			continue // of a fleet that has not answered
 		}
+		fleet.Merge(late, s.Delays)
+		sent = min(sent, s.Sent)
 		if s.Error != "" {
-			err = fail("the server's log may say why", "%d of %d messages were not sent: %s", count-s.Sent, count, s.Error)
-			sent = min(sent, s.Sent)
+			err = errors.Join(err, fail("its log may say why", "%d of %d messages were not sent: %s", count-s.Sent, count, s.Error))
 		}
 	}
-	if sent < count { // what was never sent is not due
-		r.seq -= count - sent
-		if _, err := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq, Flow: flow})); err != nil {
-			return err
-		}
-	}
+	later, cancel := r.afterwards(ctx)
+	defer cancel()
+	r.seq += sent
 	r.sent += int64(sent) * int64(r.publishers)
-	// What does not come is told by the tally.
-	arrivals, waitErr := ask[fleet.Arrival](ctx, r.crew, "Await", same(r.cfg.Patience))
+	if sent < count { // what was never sent is not due
+		_, e := ask[fleet.Nothing](later, r.crew, "Expect", same(fleet.Expectation{Last: r.seq, Flow: r.flow}))
+		err = errors.Join(err, e)
+	}
 	end := clock.Now()
-	if at := latestArrival(arrivals); at != 0 {
+	// What does not come is told by the tally.
+	arrivals, e := ask[fleet.Arrival](later, r.crew, "Await", same(r.cfg.Patience))
+	if at := latestArrival(arrivals); at != 0 && e == nil {
 		end = at
 	}
-	s := &Stream{Seconds: time.Duration(end - flow.Start).Seconds(), Messages: int64(sent), SendDelay: latency(late, false)}
-	after, ok := r.serverUsage(ctx)
+	s := &Stream{Seconds: time.Duration(end - r.flow.Start).Seconds(), Messages: int64(sent), SendDelay: latency(late, false)}
+	after, ok := r.serverUsage(later)
 	ownAfter, ownErr := r.crew.usage()
-	states, lookErr := ask[fleet.State](ctx, r.crew, "Look", none)
-	for _, st := range states {
-		s.Deliveries += st.Received
+	s.Latency = latency(r.takeDeliveries(ctx), true)
+	now, receivedErr := r.received(later)
+	s.Deliveries = max(now-had, 0)
+	if s.Seconds > 0 {
+		s.PerSecond = float64(s.Deliveries) / s.Seconds
 	}
-	s.Deliveries -= had
-	s.PerSecond = float64(s.Deliveries) / s.Seconds
 	if ok && known {
 		s.ServerCPU = micros(after.CPU-before.CPU, s.Deliveries)
 	}
-	s.GeneratorCPU = micros(ownAfter.CPU-own.CPU, s.Deliveries)
-	snapshots, takeErr := ask[hdrhistogram.Snapshot](ctx, r.crew, "TakeDeliveries", none)
-	each := fleet.NewHistogram()
-	for i := range snapshots {
-		if len(snapshots[i].Counts) > 0 {
-			fleet.Merge(each, &snapshots[i])
-		}
+	if ownErr == nil {
+		s.GeneratorCPU = micros(ownAfter.CPU-own.CPU, s.Deliveries)
 	}
-	s.Latency = latency(each, true)
 	r.result.Stream = s
-	return errors.Join(err, waitErr, ownErr, lookErr, takeErr)
+	return errors.Join(err, e, ownErr, receivedErr)
+}
+
+// received is how many messages all clients have got.
+func (r *run) received(ctx context.Context) (n int64, err error) {
+	states, err := ask[fleet.State](ctx, r.crew, "Look", none)
+	for _, s := range states {
+		n += s.Received
+	}
+	return n, err
 }
 
 // latestArrival is when the last message came, 0 if not all have come.
@@ -123,16 +124,11 @@ func (r *run) slow(ctx context.Context) error {
 	if err := r.warmUp(ctx); err != nil {
 		return err
 	}
-	clock, err := fleet.NewClock()
-	if err != nil {
-		return err
-	}
-	start := clock.Now()
-	if err := r.stream(ctx, "stream", nil); err != nil {
-		return err
-	}
-	removals, err := ask[fleet.Removal](ctx, r.crew, "ReadSlow", same(5*time.Second))
-	if err != nil {
+	err := r.stream(ctx, "stream", nil)
+	later, cancel := r.afterwards(ctx)
+	defer cancel()
+	removals, e := ask[fleet.Removal](later, r.crew, "ReadSlow", same(5*time.Second))
+	if err = errors.Join(err, e); len(removals) == 0 {
 		return err
 	}
 	s := &Slow{}
@@ -142,7 +138,7 @@ func (r *run) slow(ctx context.Context) error {
 		s.Members += rm.Members
 		s.Removed += len(rm.Noticed)
 		for _, at := range rm.Noticed {
-			_ = after.RecordValue(min(max((at-start)/1e3, 1), after.HighestTrackableValue()))
+			fleet.Record(after, time.Duration(at-r.flow.Start), 1)
 		}
 		addCounts(&closed, rm.Closed)
 	}
@@ -153,10 +149,14 @@ func (r *run) slow(ctx context.Context) error {
 	s.Closed = max(count(closed)-s.Removed, 0)
 	s.CloseLog = listed(closed)
 	r.result.Slow = s
-	if s.Members == 0 {
+	switch {
+	case s.Members == 0:
 		r.note("%v percent of %d members is nobody: nobody was slow", r.cfg.Slow, r.cfg.Connections)
+	case s.Removed+s.Closed > 0:
+		r.note("a member that does not read learns of its end when the server resets the connection, which may be a while after its decision; " +
+			"the server's own metrics know better")
 	}
-	return nil
+	return err
 }
 
 // storm has members leave and come back while messages flow.
@@ -186,10 +186,10 @@ func (r *run) storm(ctx context.Context) error {
 	}
 	hist := fleet.NewHistogram()
 	var failures map[string]int
-	last, open := began, 0
+	last, missing := began, 0
 	for _, c := range comebacks {
 		s.Cut += c.Cut
-		open += c.Open
+		missing += c.Missing
 		s.Failed += c.Failed
 		last = max(last, c.Last)
 		addCounts(&failures, c.Failures)
@@ -198,7 +198,6 @@ func (r *run) storm(ctx context.Context) error {
 		}
 	}
 	if len(comebacks) > 0 {
-		missing := max(r.result.Connect.Open-open, 0)
 		s.Back = s.Cut - missing
 		s.Seconds = time.Duration(last - began).Seconds()
 		s.PerSecond = float64(s.Back) / max(s.Seconds, 1e-9)

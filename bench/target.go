@@ -22,9 +22,12 @@ import (
 func resolve(ctx context.Context, cfg *Config) (fleet.Target, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil {
-		return fleet.Target{}, badConfig("the URL: %w", err)
+		return fleet.Target{}, badConfig("the URL: %w: want ws://host:port/path", err)
 	}
+	u.RawQuery = escapeQuery(u.RawQuery)
 	switch {
+	case strings.Count(u.Host, ":") > 1 && !strings.HasPrefix(u.Host, "["):
+		return fleet.Target{}, badConfig("the URL's host %q: an address of IPv6 stands in brackets, as ws://[::1]:8888/chat", u.Host)
 	case u.Scheme == "wss" || u.Scheme == "https":
 		return fleet.Target{}, badConfig("the URL %s: TLS is not measured here: connect to the server behind its TLS end, with ws://", u.Redacted())
 	case u.Scheme != "ws" && u.Scheme != "http":
@@ -89,6 +92,19 @@ func resolve(ctx context.Context, cfg *Config) (fleet.Target, error) {
 	b.WriteString("\r\n")
 	t.Request = b.Bytes()
 	return t, nil
+}
+
+// escapeQuery escapes what may not stand in a request and is often written in a URL: a path is escaped by net/url.
+func escapeQuery(q string) string {
+	var b strings.Builder
+	for _, c := range []byte(q) {
+		if c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // acceptGUID is what a server's answer mixes with the request's key (RFC 6455, 1.3).

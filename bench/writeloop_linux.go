@@ -13,7 +13,6 @@ import (
 	"sync"
 	"unsafe"
 
-	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
 
 	"crier/internal/frame"
@@ -141,8 +140,6 @@ func writeToAll(speaker int, fds []int32, writers int) error {
 			}
 			if ev.Kind == frame.Message {
 				out = append(frame.AppendHeader(out, ev.Op, len(ev.Payload)), ev.Payload...)
-			} else if ev.Kind == frame.Ping {
-				out = frame.AppendHeader(out, ws.OpPong, 0)
 			}
 		}
 		if len(out) == 0 {

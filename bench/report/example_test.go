@@ -49,7 +49,7 @@ func ExampleTable() {
 	// generator  CPU       340 ms
 	//            RSS       30.0 MiB
 	//
-	// messages  sent 25 messages, received 24,999, lost 1, doubled 0, reordered 0, damaged 0, ended by the server 0 connections
+	// messages  sent 25 messages, warm-up included, received 24,999, lost 1, doubled 0, reordered 0, damaged 0, ended by the server 0 connections
 	// problem: 1 delivery was lost: look for connection 17 in the server's log
 }
 

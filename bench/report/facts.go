@@ -73,15 +73,15 @@ func findings(r *bench.Result) []section {
 	}
 	if x := r.Stream; x != nil {
 		s := section{Name: "stream"}
-		s.add("sent", "%s in %s", plural(x.Messages, "message"), seconds(x.Seconds))
-		s.add("delivered", "%s: %s/s", count(x.Deliveries), perSecond(x.PerSecond))
+		s.add("sent", "%s", plural(x.Messages, "message"))
+		s.add("delivered", "%s in %s: %s/s", count(x.Deliveries), seconds(x.Seconds), perSecond(x.PerSecond))
 		s.costs(x.ServerCPU, x.GeneratorCPU)
 		all = append(all, s)
 	}
 	if x := r.Slow; x != nil {
 		s := section{Name: "slow"}
 		s.add("never read", "%s", plural(x.Members, "connection"))
-		s.add("removed", "%s while they did not read, %s by the end", count(x.Removed), count(x.Closed))
+		s.add("removed", "%s reset while they did not read, %s more found closed when they read at the end", count(x.Removed), count(x.Closed))
 		if len(x.CloseLog) > 0 {
 			s.add("closed with", "%s", reasons(x.CloseLog))
 		}
@@ -136,11 +136,15 @@ func spreads(r *bench.Result) []spread {
 		add("burst, each delivery", r.Burst.Each)
 	}
 	if r.Stream != nil {
-		add("delivery", r.Stream.Latency)
+		name := "delivery"
+		if r.Tally.Lost > 0 {
+			name = "delivery, of what came"
+		}
+		add(name, r.Stream.Latency)
 		add("late to send", r.Stream.SendDelay)
 	}
 	if r.Slow != nil && r.Slow.After != nil {
-		add("until removed", *r.Slow.After)
+		add("until reset", *r.Slow.After)
 	}
 	if r.Storm != nil {
 		add("handshake, storm", r.Storm.Handshake)
@@ -189,17 +193,27 @@ func hint(r *bench.Result) string {
 	if x := r.Stream; x != nil {
 		add(x.Deliveries, x.ServerCPU, x.GeneratorCPU)
 	}
-	if r.Server == nil || r.Scenario == bench.ScenarioLimit || server == 0 || generator <= server {
+	if r.Server == nil || r.Scenario == bench.ScenarioLimit || server == 0 || generator <= server || !busy(r) {
 		return ""
 	}
 	return fmt.Sprintf("while messages flowed the generator used more CPU (%s) than the server (%s): on one machine the times are partly its own; give it more cores, or a machine of its own",
 		seconds(generator/1e6), seconds(server/1e6))
 }
 
+// busy reports whether server and generator together ever used most of the machine: else neither held up the other.
+func busy(r *bench.Result) bool {
+	for _, s := range r.Samples {
+		if s.ServerCPU+s.GeneratorCPU > 0.75*float64(r.Machine.Cores) {
+			return true
+		}
+	}
+	return false
+}
+
 // tally is what the clients got, over the whole run.
 func tally(t *bench.Tally) []fact {
 	facts := []fact{
-		{"sent", plural(t.Sent, "message")},
+		{"sent", plural(t.Sent, "message") + ", warm-up included"},
 		{"received", count(t.Received)},
 		{"lost", count(t.Lost)},
 		{"doubled", count(t.Doubled)},

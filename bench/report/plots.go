@@ -33,7 +33,7 @@ func figures(r *bench.Result) []figure {
 			handshakes = append(handshakes, s)
 		case "fanout, last receiver", "burst, last receiver":
 			rounds = append(rounds, s)
-		case "until removed":
+		case "until reset":
 		case "late to send":
 			// Where it matters it is seen beside the latency; else it would only flatten that line.
 			if s.Max*100 >= r.Stream.Latency.Max {

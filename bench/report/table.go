@@ -17,7 +17,7 @@ func Table(w io.Writer, r *bench.Result) error {
 	fmt.Fprintf(b, "%s of %s\n", clean(r.Scenario), clean(r.Target))
 	fmt.Fprintf(b, "%s\n", setup(r))
 	if m := machine(&r.Machine); m != "" {
-		fmt.Fprintf(b, "%s\n", m)
+		fmt.Fprintf(b, "generator on %s\n", m)
 	}
 	if s := findings(r); len(s) > 0 {
 		fmt.Fprintln(b)

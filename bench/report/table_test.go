@@ -53,15 +53,18 @@ func TestTableHint(t *testing.T) {
 	for _, test := range []struct {
 		scenario          string
 		server, generator float64 // µs a delivery
+		busy              float64 // cores that the generator used at most
 		want              bool
 	}{
-		{bench.ScenarioFanout, 1.9, 2, true},
-		{bench.ScenarioFanout, 2, 2, false},
-		{bench.ScenarioFanout, 0, 2, false}, // not known
-		{bench.ScenarioLimit, 1.9, 2, false},
+		{bench.ScenarioFanout, 1.9, 2, 1, true},
+		{bench.ScenarioFanout, 1.9, 2, 0.1, false},
+		{bench.ScenarioFanout, 2, 2, 1, false},
+		{bench.ScenarioFanout, 0, 2, 1, false}, // not known
+		{bench.ScenarioLimit, 1.9, 2, 1, false},
 	} {
 		r := run(test.scenario)
 		r.Burst, r.Stream = nil, nil
+		r.Machine.Cores, r.Samples = 2, []bench.Sample{{ServerCPU: 0.9, GeneratorCPU: test.busy}}
 		r.Fanout = &bench.Rounds{Deliveries: 1e6, ServerCPU: test.server, GeneratorCPU: test.generator}
 		var b bytes.Buffer
 		if err := Table(&b, r); err != nil {

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"crier/bench"
 )
@@ -31,15 +36,18 @@ type (
 		Envelope    string   `default:"{}" placeholder:"TEXT" help:"What a message is sent in: {} stands for the message (${default})."`
 		Answer      []string `sep:"none" placeholder:"A=B" help:"Answer the server's text message A, or such a line of one, with B, for servers with pings of their own; repeats. The first = that is not the first letter divides."`
 	}
+	figures struct {
+		PID     []string `name:"pid" sep:"none" placeholder:"N" help:"Process of the server, to read its CPU and memory from /proc; repeats, and takes a list."`
+		Metrics string   `placeholder:"URL" help:"The server's /metrics, to read its CPU and memory from, if it runs elsewhere."`
+	}
 	output struct {
-		PID     []int  `name:"pid" placeholder:"N" help:"Process of the server, to read its CPU and memory from /proc; repeats."`
-		Metrics string `placeholder:"URL" help:"The server's /metrics, to read its CPU and memory from, if it runs elsewhere."`
-		JSON    string `name:"json" placeholder:"FILE" help:"Write the result as JSON; - writes it to standard output, instead of the table."`
-		HTML    string `name:"html" placeholder:"FILE" help:"Write the result as a page with plots."`
+		JSON string `name:"json" placeholder:"FILE" help:"Write the result as JSON; - writes it to standard output, instead of the table."`
+		HTML string `name:"html" placeholder:"FILE" help:"Write the result as a page with plots."`
 	}
 	common struct {
 		clients
 		speech
+		figures
 		output
 		URL string `arg:"" help:"Server, as ws://127.0.0.1:8888/chat."`
 	}
@@ -52,7 +60,7 @@ type (
 		Batch int `default:"16" placeholder:"N" help:"Messages in a round of the burst (${default})."`
 	}
 	flow struct {
-		Duration time.Duration `default:"10s" placeholder:"TIME" help:"How long messages flow (${default})."`
+		Duration time.Duration `default:"10s" placeholder:"TIME" help:"How long messages flow, as 90s or 5m (${default})."`
 	}
 	flowRate struct {
 		Rate float64 `default:"100" placeholder:"N" help:"Messages a second (${default}), whether the server keeps up or not."`
@@ -89,8 +97,8 @@ type (
 		common
 		flow
 		Rate  float64 `default:"10" placeholder:"N" help:"Messages a second meanwhile (${default})."`
-		Stay  float64 `default:"10" placeholder:"PERCENT" help:"Connections that are not cut off (${default}); the latencies are theirs."`
-		Churn float64 `placeholder:"N" help:"Connections a second that leave and are replaced, instead of all at once."`
+		Stay  float64 `default:"10" placeholder:"PERCENT" help:"Connections that are not cut off (${default}), besides the first of each process; the latencies are theirs."`
+		Churn float64 `placeholder:"N" help:"Connections a second that leave and are replaced, in the middle three fifths of the time, instead of all at once."`
 	}
 	surveyCmd struct {
 		common
@@ -115,16 +123,11 @@ func (c *clients) config() (cfg bench.Config, err error) {
 		Connections: c.Connections, Procs: c.Procs, Connecting: c.Connecting, ConnectRate: c.ConnectRate,
 		ConnectTimeout: c.ConnectTimeout, Patience: c.Patience, Size: c.Size,
 	}
-	for _, zero := range []struct {
-		name string
-		is   bool
-	}{
-		{"connections", c.Connections == 0}, {"procs", c.Procs == 0}, {"connecting", c.Connecting == 0}, {"size", c.Size == 0},
-		{"connect-timeout", c.ConnectTimeout == 0}, {"patience", c.Patience == 0},
-	} {
-		if zero.is {
-			return cfg, fmt.Errorf("--%s: want more than 0", zero.name)
-		}
+	if err := refuseZero(zeros{
+		"connections": c.Connections == 0, "procs": c.Procs == 0, "connecting": c.Connecting == 0, "size": c.Size == 0,
+		"connect-timeout": c.ConnectTimeout == 0, "patience": c.Patience == 0,
+	}); err != nil {
+		return cfg, err
 	}
 	for _, s := range c.Source {
 		if cfg.Sources, err = appendSources(cfg.Sources, s); err != nil {
@@ -132,6 +135,24 @@ func (c *clients) config() (cfg bench.Config, err error) {
 		}
 	}
 	return cfg, nil
+}
+
+// pids takes what pidof and pgrep print, too.
+func pids(list []string) (all []int, err error) {
+	for _, s := range list {
+		words := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+		if len(words) == 0 {
+			return nil, errors.New("--pid: no number given: is the server running?")
+		}
+		for _, w := range words {
+			pid, err := strconv.Atoi(w)
+			if err != nil || pid <= 0 {
+				return nil, fmt.Errorf("--pid %q: want the number of a process", w)
+			}
+			all = append(all, pid)
+		}
+	}
+	return all, nil
 }
 
 // maxSources bounds what a mistyped range makes.
@@ -165,7 +186,10 @@ func (c *common) config() (bench.Config, error) {
 	if err != nil {
 		return cfg, err
 	}
-	cfg.URL, cfg.PIDs, cfg.Metrics = c.URL, c.PID, c.Metrics
+	cfg.URL, cfg.Metrics = c.URL, c.Metrics
+	if cfg.PIDs, err = pids(c.PID); err != nil {
+		return cfg, err
+	}
 	cfg.Protocols, cfg.Text, cfg.Hello, cfg.Envelope = c.Subprotocol, c.Text, c.Hello, c.Envelope
 	for _, h := range c.Header {
 		name, value, ok := strings.Cut(h, ":")
@@ -195,7 +219,18 @@ func (r *rounds) into(cfg *bench.Config) {
 	if r.Warmup == 0 {
 		cfg.Warmup = -1
 	}
-	if r.Rounds == 0 {
-		cfg.Rounds = -1 // which is refused, where 0 would be the default
+}
+
+// zeros tells which flags are 0.
+type zeros map[string]bool
+
+// refuseZero refuses what bench.Config would take for its default.
+func refuseZero(flags zeros) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		if flags[name] {
+			errs = append(errs, fmt.Errorf("--%s 0: want more than 0", name))
+		}
 	}
+	return errors.Join(errs...)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,7 +30,7 @@ func parse(t *testing.T, args ...string) (*cli, error) {
 func TestFlagsBecomeConfig(t *testing.T) {
 	c, err := parse(t, "slow", "-n", "7", "--procs", "2", "--source", "127.0.0.1-127.0.0.3", "--source", "::1", "--header", "Authorization: Bearer a:b",
 		"--subprotocol", "x", "--text", "--hello", "a,b", "--hello", "c", "--envelope", `{"d":"{}"}`, "--answer", "2=3", "--answer", "==y",
-		"--pid", "1", "--pid", "2", "--connect-rate", "5", "--connecting", "3", "--connect-timeout", "1s", "--patience", "2s", "--size", "40",
+		"--pid", "1", "--pid", "2 3,4\n", "--connect-rate", "5", "--connecting", "3", "--connect-timeout", "1s", "--patience", "2s", "--size", "40",
 		"--rate", "3", "--duration", "4s", "--slow", "5", "--buffer=-1", "ws://h/p")
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +43,7 @@ func TestFlagsBecomeConfig(t *testing.T) {
 		URL: "ws://h/p", Connections: 7, Procs: 2,
 		Sources: []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3"), netip.IPv6Loopback()},
 		Header:  map[string][]string{"Authorization": {"Bearer a:b"}}, Protocols: []string{"x"}, Text: true, Hello: []string{"a,b", "c"},
-		Envelope: `{"d":"{}"}`, Answers: []bench.Answer{{To: "2", With: "3"}, {To: "=", With: "y"}}, PIDs: []int{1, 2},
+		Envelope: `{"d":"{}"}`, Answers: []bench.Answer{{To: "2", With: "3"}, {To: "=", With: "y"}}, PIDs: []int{1, 2, 3, 4},
 		ConnectRate: 5, Connecting: 3, ConnectTimeout: time.Second, Patience: 2 * time.Second, Size: 40,
 	}
 	if !reflect.DeepEqual(cfg, want) {
@@ -113,8 +115,16 @@ func TestMistakesAreTold(t *testing.T) {
 		{"fanout ws://h/ --header x", "want 'Name: value'"},
 		{"fanout ws://127.0.0.1/ --header Upgrade:x", "the generator writes it itself"},
 		{"fanout ws://h/ --answer x", "want what comes, =, and what to send"},
-		{"fanout ws://h/ -n 0", "--connections: want more than 0"},
-		{"fanout ws://127.0.0.1/ --rounds 0", "rounds: -1: want at least 1"},
+		{"fanout ws://h/ -n 0", "--connections 0: want more than 0"},
+		{"fanout ws://127.0.0.1/ --rounds 0", "--rounds 0: want more than 0"},
+		{"fanout ws://127.0.0.1/ --rounds=-1", "rounds: -1: want at least 1"},
+		{"rate ws://127.0.0.1/ --rate 0 --duration 0s", "--duration 0: want more than 0; --rate 0"},
+		{"rate ws://127.0.0.1/ --size 20000000", "size: 20000000: want 36 to"},
+		{"rate ws://127.0.0.1/ --pid=", "is the server running?"},
+		{"rate ws://127.0.0.1/ --pid x", "want the number of a process"},
+		{"rate ws://::1:88/x", "stands in brackets"},
+		{"rate 127.0.0.1:80/x", "want ws://host:port/path"},
+		{"rate ws://127.0.0.1/ --html -", "want the name of a file"},
 		{"fanout ws://127.0.0.1/ --size 3", "size: 3: want 36 to"},
 		{"fanout wss://127.0.0.1/", "TLS is not measured here"},
 		{"fanout http2://127.0.0.1/", "want ws://host:port/path"},
@@ -132,8 +142,27 @@ func TestMistakesAreTold(t *testing.T) {
 	} {
 		_, err := run(strings.Fields(test.args))
 		var usage *usageError
-		if err == nil || !errors.As(err, &usage) || !strings.Contains(err.Error(), test.want) {
+		if err == nil || !errors.As(err, &usage) || !strings.Contains(inOneLine(err), test.want) {
 			t.Errorf("%s: got %v, want a usage error with %q", test.args, err, test.want)
+		}
+	}
+}
+
+// A run that cannot begin leaves the result of an earlier one as it is.
+func TestEarlierResultStays(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "r.json")
+	if err := os.WriteFile(file, []byte("earlier"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"idle", "ws://127.0.0.1:1/", "--size", "3", "--json", file},
+		{"idle", "ws://127.0.0.1:1/", "--pid", "1073741824", "--json", file},
+	} {
+		if _, err := run(args); err == nil {
+			t.Errorf("%v: no error", args)
+		}
+		if b, err := os.ReadFile(file); err != nil || string(b) != "earlier" {
+			t.Errorf("%v: the file holds %q, %v", args, b, err)
 		}
 	}
 }

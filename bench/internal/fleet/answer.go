@@ -64,6 +64,9 @@ func (t *Target) check(resp *http.Response, rest []byte) error {
 				why += ": " + line
 			}
 		}
+		if resp.StatusCode < 300 {
+			return fmt.Errorf("there is a page, no WebSocket: %s", why)
+		}
 		return fmt.Errorf("the server refused: %s", why)
 	}
 	h := resp.Header

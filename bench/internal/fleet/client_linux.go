@@ -111,10 +111,17 @@ func (c *client) Serve(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 			err = c.take(w.Buf[:n])
 		}
 		if err != nil {
-			c.end(explain(err))
+			c.end(c.explain(err))
 			return 0
 		}
-		if c.deaf || n < len(w.Buf) && ev&netpoll.Hangup == 0 {
+		if c.deaf {
+			if ev&netpoll.Hangup == 0 {
+				return 0
+			}
+			c.fleet.noteRemoval()
+			c.deaf = false
+		}
+		if n < len(w.Buf) && ev&netpoll.Hangup == 0 {
 			return 0
 		}
 	}
@@ -184,11 +191,9 @@ func (c *client) take(b []byte) error {
 			return err
 		}
 	}
-	if c.slow {
-		c.deaf = true
-		return nil
-	}
-	return c.feed(rest)
+	err = c.feed(rest)
+	c.deaf = c.slow
+	return err
 }
 
 // feed takes bytes of frames.
@@ -259,7 +264,7 @@ func (c *client) message(p []byte, op ws.OpCode, now int64, got *tally) error {
 			return err
 		}
 	}
-	if s, ok := f.checked.find(c.seen.next, p); ok {
+	if s, ok := f.checked.find(c.publisher, c.seen.next, p); ok {
 		c.see(s, now, got)
 		return nil
 	}
@@ -315,6 +320,9 @@ func (c *client) see(s stamp, now int64, got *tally) {
 	case doubled:
 		got.Doubled++
 		return
+	case early:
+		got.Reordered++
+		return
 	case reordered:
 		got.Reordered++
 	}
@@ -334,6 +342,17 @@ func (c *client) end(why error) {
 	if err != nil {
 		c.fleet.fault(err)
 	}
+}
+
+// explain is for what ends a connection. OnServe.
+func (c *client) explain(err error) error {
+	switch {
+	case c.phase < joined && errors.Is(err, io.EOF):
+		return errors.New("the server closed the connection without an answer")
+	case c.phase < joined && errors.Is(err, syscall.ECONNRESET):
+		return errors.New("the server reset the connection without an answer")
+	}
+	return explain(err)
 }
 
 // explain turns what the kernel says of a connection into what a reader of the report understands.

@@ -19,7 +19,8 @@ func (f *fleet) dialer() {
 	if f.cfg.ConnectRate > 0 {
 		limit = rate.Limit(f.cfg.ConnectRate)
 	}
-	pace := rate.NewLimiter(limit, 1)
+	// A pause may be longer than it was to be; what was missed meanwhile is made up for.
+	pace := rate.NewLimiter(limit, max(1, int(f.cfg.ConnectRate/100)))
 	for {
 		select {
 		case <-f.closing:
@@ -38,12 +39,14 @@ func (f *fleet) dialer() {
 	}
 }
 
-// pause waits for d. It reports false if the fleet is closed meanwhile.
+// pause waits for d. It reports false if the fleet is closed or halted meanwhile.
 func (f *fleet) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-f.closing:
+		return false
+	case <-f.halting:
 		return false
 	case <-t.C:
 		return true
@@ -56,6 +59,11 @@ func (f *fleet) dial(slot int32) {
 	c := &client{fleet: f, slot: slot, slow: chosen(i, f.cfg.Slow), began: f.clock.Now()}
 	c.mobile = f.cfg.Mobile && slot > 0 && !c.slow && !chosen(i, f.cfg.Stay)
 	f.mu.Lock()
+	if f.hopeless && !f.refill.Load() {
+		<-f.places
+		f.mu.Unlock()
+		return
+	}
 	f.slots[slot] = c
 	f.asking[c] = c.began
 	f.mu.Unlock()
@@ -151,26 +159,23 @@ func (f *fleet) expirer() {
 	}
 }
 
-// tryAtLeast is how many handshakes have to fail before those that are not begun are given up, if nobody gets in.
-const tryAtLeast = 32
+// giveUpAfter is how many handshakes have to fail in a row before those that are not begun are given up; never fewer than are under way at
+// once.
+const giveUpAfter = 32
 
-// openAll dials the clients up to the n-th, and returns when each of them is in or has failed, or nobody gets in at all. It returns how many
+// openAll dials the clients up to the n-th, and returns when each of them is in or has failed, or nobody gets in any more. It returns how many
 // were not even tried.
 func (f *fleet) openAll(n int) (untried int) {
 	for ; f.dialed < int32(n); f.dialed++ {
 		f.vacant <- f.dialed
 	}
 	f.wait(0, func() bool {
-		failed := f.failures.sum()
-		if f.joins == 0 && failed >= min(tryAtLeast, n) {
-			for ; len(f.vacant) > 0; untried++ {
-				<-f.vacant
-			}
-			return len(f.asking) == 0
-		}
-		return f.joins+failed >= n
+		tried := f.joins + f.failures.sum()
+		untried = n - tried
+		f.hopeless = f.hopeless || f.failedInARow >= max(giveUpAfter, f.cfg.Connecting) || f.joins == 0 && f.failedInARow >= min(giveUpAfter, n)
+		return tried >= n || f.hopeless && len(f.asking) == 0
 	})
-	return n - f.joins - f.failures.sum()
+	return untried
 }
 
 // wait waits until cond, which is called with mu held, is true, for limit at most if that is not 0.

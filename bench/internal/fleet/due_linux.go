@@ -24,6 +24,14 @@ func (w Flow) before(seq uint64, moment int64) int64 {
 	return max(n, 0)
 }
 
+// between returns how many messages of the flow were to be sent from one moment to another.
+func (w Flow) between(from, to int64) int64 {
+	if w.Interval == 0 || to < w.Start {
+		return 0
+	}
+	return w.before(w.First+uint64((to-w.Start)/int64(w.Interval))+1, from)
+}
+
 // expect makes messages up to number last due at everybody who has heard something.
 func (f *fleet) expect(last uint64, w Flow) {
 	f.mu.Lock()
@@ -52,7 +60,7 @@ func (f *fleet) await(limit time.Duration) (a Arrival) {
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 wait:
-	for announced || f.pending.Load() != 0 {
+	for announced || f.pending.Load() > 0 {
 		select {
 		case a.At = <-f.told:
 			announced = false
@@ -72,11 +80,19 @@ wait:
 
 // settle takes n messages off what is due.
 func (f *fleet) settle(n int64) {
-	if f.pending.Add(-n) != 0 {
+	if n == 0 || f.pending.Add(-n) != 0 {
 		return
 	}
-	select {
-	case f.told <- f.clock.Now():
-	default: // the one before has not been taken
+	now := f.clock.Now()
+	for {
+		select {
+		case f.told <- now:
+			return
+		default:
+		}
+		select {
+		case <-f.told: // of an earlier time, when what is due had not all been announced
+		default:
+		}
 	}
 }

@@ -22,7 +22,7 @@ func chosen(i int, percent float64) bool {
 //
 // Serve, on the workers of pool, owns what is in a client. The dialer has a goroutine, and so has the search for handshakes that
 // take too long. Everything else is called by the face of the fleet, the [Worker]. mu guards who is in; it is taken once a
-// connection and once a phase, never once a message.
+// connection and once a phase, not once a message.
 type fleet struct {
 	// Immutable.
 	cfg     Config
@@ -46,7 +46,8 @@ type fleet struct {
 	refill  atomic.Bool   // slots of mobile clients are dialed again when they fall vacant
 	places  chan struct{} // holds one for each handshake under way
 	closing chan struct{} // closed at the end
-	halt    sync.WaitGroup
+	halting chan struct{} // closed when no more is to be sent
+	running sync.WaitGroup
 
 	failures reasons // of handshakes
 	endings  reasons // of clients that were in
@@ -57,22 +58,25 @@ type fleet struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	slots      []*client         // as many as there are to be clients; nil for one that was never dialed
-	asking     map[*client]int64 // on their way in, and since when
-	open       int               // that are in
-	members    int               // that are in and have heard something
-	unheard    int               // that are in, have heard nothing, and should
-	joins      int               // so far
-	lastJoin   int64             // on the clock
-	ordered    int               // orders to leave
-	cuts       int               // clients that have left by order
-	goal       uint64            // the last message that everybody has to get
-	announced  bool              // expect has made something due, and await has not been called since
-	missed     int64             // what clients that have ended had missed
-	flow       Flow
-	publishers map[uint16]*client
-	dismissed  map[uint16]bool
-	removed    []int64 // when slow clients were noticed to be removed, on the clock
+	slots        []*client         // as many as there are to be clients; nil for one that was never dialed
+	asking       map[*client]int64 // on their way in, and since when
+	open         int               // that are in
+	members      int               // that are in and have heard something
+	unheard      int               // that are in, have heard nothing, and should
+	joins        int               // so far
+	slowJoins    int               // of them slow ones
+	failedInARow int               // handshakes, since one has succeeded
+	hopeless     bool              // nobody gets in any more: no more is tried
+	lastJoin     int64             // on the clock
+	ordered      int               // orders to leave
+	cuts         int               // clients that have left by order
+	goal         uint64            // the last message that everybody has to get
+	announced    bool              // expect has made something due, and await has not been called since
+	missed       int64             // what clients that have ended had missed
+	flow         Flow
+	publishers   map[uint16]*client
+	dismissed    map[uint16]bool
+	removed      []int64 // when slow clients were noticed to be removed, on the clock
 }
 
 // totals are what all clients got.
@@ -104,12 +108,13 @@ func newFleet(cfg Config) (f *fleet, err error) {
 		cfg: cfg, format: newFormat(cfg.Run, cfg.Size), op: ws.OpBinary, answers: make(map[string][]byte),
 		frames: frame.Config{MaxMessage: max(16<<20, 2*cfg.Size), Client: true},
 		pool:   netpoll.NewPool(2), handshakes: newRecorder(),
-		told: make(chan int64, 1), vacant: make(chan int32, cfg.Clients), places: make(chan struct{}, cfg.Connecting), closing: make(chan struct{}),
+		told: make(chan int64, 1), vacant: make(chan int32, cfg.Clients), places: make(chan struct{}, cfg.Connecting), closing: make(chan struct{}), halting: make(chan struct{}),
 		slots: make([]*client, cfg.Clients), asking: make(map[*client]int64), publishers: make(map[uint16]*client), dismissed: make(map[uint16]bool),
 	}
+	made := f
 	defer func() {
 		if err != nil {
-			f.close()
+			made.close()
 		}
 	}()
 	if f.clock, err = NewClock(); err != nil {
@@ -134,8 +139,8 @@ func newFleet(cfg Config) (f *fleet, err error) {
 		}
 		f.pollers = append(f.pollers, p)
 	}
-	f.halt.Go(f.dialer)
-	f.halt.Go(f.expirer)
+	f.running.Go(f.dialer)
+	f.running.Go(f.expirer)
 	return f, nil
 }
 
@@ -154,6 +159,10 @@ func (f *fleet) join(c *client) {
 	c.in = true
 	f.open++
 	f.joins++
+	f.failedInARow = 0
+	if c.slow {
+		f.slowJoins++
+	}
 	f.lastJoin = f.clock.Now()
 	if !c.slow {
 		f.unheard++
@@ -216,6 +225,7 @@ func (f *fleet) leave(c *client, was phase, why error) {
 	if was < joined {
 		<-f.places
 		delete(f.asking, c)
+		f.failedInARow++
 	} else {
 		c.in = false
 		f.open--
@@ -237,6 +247,7 @@ func (f *fleet) leaveLocked(c *client) {
 		f.settle(int64(f.goal) + 1 - int64(c.seen.next) + c.seen.missing())
 	case !c.slow:
 		f.unheard--
+		f.missed += f.flow.between(c.began+int64(joinGrace), f.clock.Now()-int64(joinGrace))
 	}
 }
 
@@ -269,32 +280,36 @@ func (f *fleet) add(got *tally) {
 type Sum struct {
 	Received, Lost, Doubled, Reordered, Damaged int64
 
-	Other   int64          // messages of somebody else
-	Stray   int64          // messages of another publisher than a client's first
-	Unheard int            // clients that have got nothing
-	Ended   map[string]int // connections that the server has ended
-	Faults  map[string]int // of the machine that the fleet ran on
+	Other  int64          // messages of somebody else
+	Stray  int64          // messages of another publisher than a client's first
+	Ended  map[string]int // connections that the server has ended
+	Faults map[string]int // of the machine that the fleet ran on
 }
 
-// sum returns what the clients got, and what they should have got and did not. It closes the fleet for good.
-func (f *fleet) sum() Sum {
+// sum returns what the clients got, and what they should have got and did not; only what others behind it have come if not all that is
+// expected has been sent. It closes the fleet for good.
+func (f *fleet) sum(allSent bool) (t Sum) {
 	f.close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t := Sum{
+	t = Sum{
 		Received: f.totals.received.Load(), Doubled: f.totals.doubled.Load(), Reordered: f.totals.reordered.Load(),
 		Damaged: f.totals.damaged.Load(), Other: f.totals.other.Load(), Stray: f.totals.stray.Load(), Lost: f.missed,
-		Ended: f.endings.copy(), Faults: f.faults.copy(), Unheard: f.unheard,
+		Ended: f.endings.copy(), Faults: f.faults.copy(),
 	}
 	for _, c := range f.slots {
 		if c == nil || !c.in || c.slow {
 			continue
 		}
-		if !c.heard {
-			t.Lost += f.flow.before(f.goal+1, c.began+int64(joinGrace))
+		t.Lost += c.seen.missing()
+		if !allSent {
 			continue
 		}
-		t.Lost += c.seen.missing() + max(int64(f.goal)+1-int64(c.seen.next), 0)
+		if c.heard {
+			t.Lost += max(int64(f.goal)+1-int64(c.seen.next), 0)
+		} else {
+			t.Lost += f.flow.before(f.goal+1, c.began+int64(joinGrace))
+		}
 	}
 	return t
 }
@@ -313,7 +328,7 @@ func (f *fleet) close() {
 		}
 	}
 	f.pool.Close()
-	f.halt.Wait()
+	f.running.Wait()
 	var errs []error
 	for _, c := range f.slots {
 		if c != nil && c.phase != ended {

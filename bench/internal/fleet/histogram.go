@@ -19,7 +19,8 @@ func NewHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(lowestTime, highestTime, timeDigits)
 }
 
-func record(h *hdrhistogram.Histogram, d time.Duration, n int64) {
+// Record records a time n times.
+func Record(h *hdrhistogram.Histogram, d time.Duration, n int64) {
 	// Within the bounds there is no error.
 	_ = h.RecordValues(min(max(d.Microseconds(), lowestTime), highestTime), n)
 }
@@ -34,7 +35,7 @@ func newRecorder() recorder { return recorder{hist: NewHistogram()} }
 
 func (r *recorder) record(d time.Duration, n int64) {
 	r.mu.Lock()
-	record(r.hist, d, n)
+	Record(r.hist, d, n)
 	r.mu.Unlock()
 }
 

@@ -108,10 +108,18 @@ type checkedMessage struct {
 	payload []byte // of the whole message, with what the server has put around
 }
 
-// find returns the stamp of p, if p is the message number seq that was kept.
-func (c *checked) find(seq uint64, p []byte) (stamp, bool) {
-	m := c.recent[seq%uint64(len(c.recent))].Load()
-	if m == nil || m.stamp.seq != seq || !bytes.Equal(m.payload, p) {
+// at returns where a message is kept. Publishers send the same numbers at the same time, so they are spread.
+func (c *checked) at(publisher uint16, seq uint64) *atomic.Pointer[checkedMessage] {
+	return &c.recent[(seq+17*uint64(publisher))%uint64(len(c.recent))]
+}
+
+// maxChecked bounds the messages that are kept, in bytes.
+const maxChecked = 64 << 10
+
+// find returns the stamp of p, if p is the publisher's message number seq that was kept.
+func (c *checked) find(publisher uint16, seq uint64, p []byte) (stamp, bool) {
+	m := c.at(publisher, seq).Load()
+	if m == nil || m.stamp.seq != seq || m.stamp.publisher != publisher || !bytes.Equal(m.payload, p) {
 		return stamp{}, false
 	}
 	return m.stamp, true
@@ -119,8 +127,8 @@ func (c *checked) find(seq uint64, p []byte) (stamp, bool) {
 
 // keep keeps a copy of p, which holds one intact message.
 func (c *checked) keep(s stamp, p []byte) {
-	at := &c.recent[s.seq%uint64(len(c.recent))]
-	if m := at.Load(); m == nil || m.stamp != s {
+	at := c.at(s.publisher, s.seq)
+	if m := at.Load(); len(p) <= maxChecked && (m == nil || m.stamp != s) {
 		at.Store(&checkedMessage{s, bytes.Clone(p)})
 	}
 }

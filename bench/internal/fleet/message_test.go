@@ -91,19 +91,19 @@ func TestCheckedTellsBytesApart(t *testing.T) {
 	f := newFormat(1, 64)
 	s := stamp{1, 0, 5, 0}
 	p := f.append(nil, s)
-	if _, ok := c.find(5, p); ok {
+	if _, ok := c.find(0, 5, p); ok {
 		t.Error("found before it was kept")
 	}
 	c.keep(s, p)
 	p[40]++ // the copy is its own
-	if _, ok := c.find(5, p); ok {
+	if _, ok := c.find(0, 5, p); ok {
 		t.Error("other bytes are taken for what was kept")
 	}
 	p[40]--
-	if got, ok := c.find(5, p); !ok || got != s {
+	if got, ok := c.find(0, 5, p); !ok || got != s {
 		t.Errorf("got %+v, %v", got, ok)
 	}
-	if _, ok := c.find(5+64, p); ok {
+	if _, ok := c.find(0, 5+64, p); ok {
 		t.Error("found under another number")
 	}
 }
@@ -138,7 +138,7 @@ func BenchmarkCheck(b *testing.B) {
 				c.keep(stamp{1, 0, 5, 0}, p)
 			}
 			for b.Loop() {
-				if _, ok := c.find(5, p); !ok {
+				if _, ok := c.find(0, 5, p); !ok {
 					if _, found, _ := f.next(p); found != intact {
 						b.Fatal(found)
 					}

@@ -96,7 +96,7 @@ func (f *fleet) deliver(c *client, b []byte) error {
 		case <-timeout.C:
 			return fmt.Errorf("the server has not read what the publisher sends for %v", f.cfg.Patience)
 		case <-f.closing:
-			return nil
+			return errors.New("the run has ended")
 		}
 		if empty, err := o.send(c, nil); err != nil || empty {
 			return publishError(err)
@@ -112,6 +112,24 @@ func publishError(err error) error {
 		return errors.New("the publisher's connection has ended")
 	}
 	return fmt.Errorf("the publisher cannot send: %w", explain(err))
+}
+
+// halt has publishers send no more. A second call does nothing.
+func (f *fleet) halt() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.halted() {
+		close(f.halting)
+	}
+}
+
+func (f *fleet) halted() bool {
+	select {
+	case <-f.halting:
+		return true
+	default:
+		return false
+	}
 }
 
 // maxSendAtOnce bounds in bytes what a publisher that is late sends with one write.
@@ -137,7 +155,10 @@ func (f *fleet) streamOne(id uint16, c *client, w Flow, count uint64, lateness *
 	due := func(i uint64) int64 { return w.Start + int64(i)*int64(w.Interval) }
 	var b []byte
 	for sent < count {
-		if d := f.clock.Until(due(sent)); d > 0 && !f.pause(d) {
+		if d := f.clock.Until(due(sent)); d > 0 {
+			f.pause(d)
+		}
+		if f.halted() {
 			return sent, nil
 		}
 		b = b[:0]

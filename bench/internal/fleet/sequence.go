@@ -3,8 +3,9 @@ package fleet
 // A sequence is what one client has seen of the messages 1, 2, 3 … The first that comes tells where it came in. The
 // zero value has seen nothing.
 type sequence struct {
-	next uint64 // 0 before the first message
-	gaps *gaps  // what is missing below next; nil if nothing is
+	first uint64
+	next  uint64 // 0 before the first message
+	gaps  *gaps  // what is missing below next; nil if nothing is
 }
 
 // gaps are ranges of messages that have not come, ascending.
@@ -24,15 +25,21 @@ const (
 	inOrder   order = iota
 	ahead           // some before it are missing
 	reordered       // it was missing: one sent later was here before
+	early           // the same, and it was sent before the first that came: it is not among those that count
 	doubled         // it was here before
 )
 
 // see takes the next message.
 func (s *sequence) see(seq uint64) order {
 	switch {
-	case s.next == 0 || seq == s.next:
+	case s.next == 0:
+		s.first, s.next = seq, seq+1
+		return inOrder
+	case seq == s.next:
 		s.next = seq + 1
 		return inOrder
+	case seq < s.first:
+		return early
 	case seq > s.next:
 		if s.gaps == nil {
 			s.gaps = new(gaps)
@@ -60,7 +67,7 @@ func (s *sequence) missing() int64 {
 }
 
 func (g *gaps) add(first, end uint64) {
-	if len(g.ranges) == maxGaps {
+	for len(g.ranges) >= maxGaps {
 		g.given += int64(g.ranges[0][1] - g.ranges[0][0])
 		g.ranges = append(g.ranges[:0], g.ranges[1:]...)
 	}

@@ -9,10 +9,11 @@ import (
 
 // A Comeback is what became of clients that were told to leave and were dialed again.
 type Comeback struct {
-	Cut, Open, Failed int
-	Last              int64 // when the last of them was back, on the clock
-	Handshakes        *hdrhistogram.Snapshot
-	Failures          map[string]int
+	Cut, Failed int
+	Missing     int   // that were there before and are not back
+	Last        int64 // when the last of them was back, on the clock
+	Handshakes  *hdrhistogram.Snapshot
+	Failures    map[string]int
 }
 
 // storm cuts off all mobile clients at once, and waits until everybody is back, for limit at most.
@@ -66,7 +67,7 @@ func (f *fleet) comeback(limit time.Duration, act func()) Comeback {
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := Comeback{Cut: f.cuts - cuts, Open: f.open, Last: f.lastJoin, Handshakes: f.handshakes.export(), Failures: make(map[string]int)}
+	c := Comeback{Cut: f.cuts - cuts, Missing: max(full-f.open, 0), Last: f.lastJoin, Handshakes: f.handshakes.export(), Failures: make(map[string]int)}
 	for why, n := range f.failures.copy() {
 		if n -= before[why]; n > 0 {
 			c.Failures[why] = n
@@ -98,13 +99,10 @@ type Removal struct {
 // readSlow has the slow clients read what there is, until nothing more turns up about them or limit is over.
 func (f *fleet) readSlow(limit time.Duration) Removal {
 	f.mu.Lock()
-	r := Removal{Noticed: slices.Clone(f.removed)}
+	r := Removal{Members: f.slowJoins, Noticed: slices.Clone(f.removed)}
 	for _, c := range f.slots {
-		if c != nil && c.slow {
-			r.Members++
-			if c.in {
-				c.tell(toRead)
-			}
+		if c != nil && c.slow && c.in {
+			c.tell(toRead)
 		}
 	}
 	f.mu.Unlock()

@@ -155,6 +155,12 @@ func (w *Worker) Stream(s Streaming, reply *Streamed) error {
 	return nil
 }
 
+// Halt has the publishers send no more: Stream and Storm return early.
+func (w *Worker) Halt(_, _ *Nothing) error {
+	w.fleet.halt()
+	return nil
+}
+
 // Storming is what Storm wants.
 type Storming struct {
 	Churn float64       // clients/s that leave; 0 for all at once
@@ -180,7 +186,7 @@ func (w *Worker) ReadSlow(limit time.Duration, r *Removal) error {
 
 // State is a fleet at one moment.
 type State struct {
-	Open, Unheard   int
+	Open            int
 	Ended           int // connections that the server has ended, without the slow ones
 	Received, Stray int64
 	Deliveries      *hdrhistogram.Snapshot // since TakeDeliveries
@@ -197,7 +203,7 @@ func (w *Worker) Look(_ Nothing, s *State) error {
 	s.Received, s.Stray, s.Ended = f.totals.received.Load(), f.totals.stray.Load(), f.endings.sum()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s.Open, s.Unheard = f.open, f.unheard
+	s.Open = f.open
 	return nil
 }
 
@@ -211,8 +217,8 @@ func (w *Worker) TakeDeliveries(_ Nothing, s *hdrhistogram.Snapshot) error {
 	return nil
 }
 
-// Sum closes the fleet and returns what its clients got.
-func (w *Worker) Sum(_ Nothing, s *Sum) error {
-	*s = w.fleet.sum()
+// Sum closes the fleet and returns what its clients got. What is expected and has not come counts as lost only if it was all sent.
+func (w *Worker) Sum(allSent bool, s *Sum) error {
+	*s = w.fleet.sum(allSent)
 	return nil
 }
