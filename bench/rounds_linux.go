@@ -78,6 +78,8 @@ func (r *run) round(ctx context.Context, n int) (took time.Duration, deliveries 
 
 // send has every publisher send n messages, after everybody knows that they are due. It returns when the first of them began.
 func (r *run) send(ctx context.Context, n int) (start int64, err error) {
+	ctx, cancel := r.afterwards(ctx) // or nobody would know how much of it was sent
+	defer cancel()
 	first := r.seq + 1
 	r.seq += uint64(n)
 	r.sent += int64(n * r.publishers)
@@ -87,8 +89,6 @@ func (r *run) send(ctx context.Context, n int) (start int64, err error) {
 	sent, err := ask[int64](ctx, r.crew, "Send", same(fleet.Round{First: first, N: n}))
 	if err != nil { // what was not sent is not due
 		r.seq, r.sent = first-1, r.sent-int64(n*r.publishers)
-		ctx, cancel := r.afterwards(ctx)
-		defer cancel()
 		_, e := ask[fleet.Nothing](ctx, r.crew, "Expect", same(fleet.Expectation{Last: r.seq}))
 		return 0, errors.Join(err, e)
 	}
