@@ -84,9 +84,9 @@ type run struct {
 	result     *Result
 	sampler    *sampler
 	publishers int
-	flow       fleet.Flow // the last
-	broken     bool       // a process of the generator has ended before its time
 	elected    uint64     // seq when the last of them was elected
+	flow       fleet.Flow // of the stream, if there was one
+	broken     bool       // a process of the generator has ended before its time
 	seq        uint64     // of the last message sent; each publisher has its own, all alike
 	sent       int64      // by all publishers
 	first      usage      // of the server, at the start

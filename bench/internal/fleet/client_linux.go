@@ -90,7 +90,7 @@ func (c *client) Serve(w *netpoll.Worker, ev netpoll.Event) netpoll.Event {
 	}
 	if o := c.out.Load(); o != nil && ev&netpoll.Writable != 0 {
 		if _, err := o.send(c, nil); err != nil {
-			c.end(explain(err))
+			c.end(c.explain(err))
 			return 0
 		}
 	}
@@ -162,6 +162,18 @@ func (c *client) write(b []byte) error {
 	return err
 }
 
+// maxWaiting bounds in bytes what a client has to send when it adds one more answer to a ping: a server that asks and does not read gets no more
+// of them than that.
+const maxWaiting = 64 << 10
+
+// reply answers a ping of the server's (RFC 6455, 5.5.3), unless it does not read its answers. OnServe.
+func (c *client) reply(op ws.OpCode, p []byte) error {
+	if o := c.out.Load(); o != nil && o.waiting() > maxWaiting {
+		return nil
+	}
+	return c.write(frame.AppendMasked(nil, op, mask(), p))
+}
+
 // take takes the next bytes that the server has sent.
 func (c *client) take(b []byte) error {
 	if c.phase == joined {
@@ -218,7 +230,7 @@ func (c *client) feed(b []byte) error {
 				return err
 			}
 		case frame.Ping:
-			if err := c.write(frame.AppendMasked(nil, ws.OpPong, mask(), ev.Payload)); err != nil {
+			if err := c.reply(ws.OpPong, ev.Payload); err != nil {
 				return err
 			}
 		case frame.Close:
@@ -302,7 +314,7 @@ func (c *client) answer(p []byte) (all bool, err error) {
 			all = false
 			continue
 		}
-		if err := c.write(frame.AppendMasked(nil, ws.OpText, mask(), answer)); err != nil {
+		if err := c.reply(ws.OpText, answer); err != nil {
 			return false, err
 		}
 	}

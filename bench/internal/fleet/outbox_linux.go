@@ -59,6 +59,13 @@ func (o *outbox) send(c *client, b []byte) (empty bool, err error) {
 	return true, nil
 }
 
+// waiting returns how many bytes the kernel has not taken.
+func (o *outbox) waiting() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.rest)
+}
+
 func (o *outbox) tell() {
 	select {
 	case o.room <- struct{}{}:
